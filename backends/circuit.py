@@ -1,0 +1,265 @@
+"""`Circuit`: the gates of one timestep in order, each parametrised gate taking the next angles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from backends.errors import InvalidInput, nearest, require_choice, require_positive_int
+from backends.gates import GATES
+
+if TYPE_CHECKING:
+    import quimb.tensor as qtn
+
+_UNITARY_TOLERANCE = 1e-5
+
+# Our names -> quimb's, where upper case is not enough.
+_QUIMB_NAMES = {"cp": "CPHASE", "p": "PHASE"}
+_FROM_QUIMB = {"CPHASE": "cp", "CU1": "cp", "PHASE": "p", "U1": "p", "CNOT": "cx"}
+
+
+class UnknownGate(InvalidInput, AttributeError):
+    """A gate that is not in the gate set; an AttributeError too, so that `hasattr` keeps working."""
+
+
+@dataclass(frozen=True, eq=False)
+class Gate:
+    """One gate: its name, its qubits, the slots of its angles in the angle vector, and its matrix if it is free."""
+
+    name: str
+    qubits: tuple[int, ...]
+    slots: tuple[int, ...] = ()
+    matrix: Tensor | None = None
+
+
+class Circuit:
+    """A parametrised circuit on `n_qubits` qubits, built by calling gates by name: `Circuit(3).h(0).crx(0, 2)`.
+
+    Every call validates its qubits and returns the circuit. A parametrised gate takes the next angle of the vector
+    (`u3` the next three: theta, phi, lambda). Qubit 0 is the most significant bit of a basis state.
+    """
+
+    def __init__(self, n_qubits: int) -> None:
+        self.n_qubits = require_positive_int("Circuit", "n_qubits", n_qubits)
+        self._gates: list[Gate] = []
+        self._n_angles = 0
+
+    @property
+    def gates(self) -> tuple[Gate, ...]:
+        """The gates in the order in which they act."""
+        return tuple(self._gates)
+
+    @property
+    def n_angles(self) -> int:
+        """Length of the angle vector, in angles (radians) per sample and timestep."""
+        return self._n_angles
+
+    def append(self, name: str, *qubits: int) -> Circuit:
+        """Append the gate called `name` on `qubits`; raises InvalidInput on an unknown gate or unusable qubits."""
+        spec = GATES[require_choice("Circuit", "gate", name, GATES)]
+        self._check_qubits(name, qubits, spec.n_qubits)
+        slots = tuple(range(self._n_angles, self._n_angles + spec.n_angles))
+        self._n_angles += spec.n_angles
+        self._gates.append(Gate(name, qubits, slots))
+        return self
+
+    def unitary(self, matrix: Any, *qubits: int) -> Circuit:
+        """Append a fixed unitary: `matrix` (2, 2) on one qubit or (4, 4) on two, first qubit most significant."""
+        if len(qubits) not in (1, 2):
+            raise InvalidInput(f"Circuit: unitary acts on 1 or 2 qubits, got {len(qubits)}.")
+        self._check_qubits("unitary", qubits, len(qubits))
+        fixed = torch.as_tensor(matrix).detach().to("cpu", torch.complex128).clone()
+        size = 2 ** len(qubits)
+        if fixed.shape != (size, size):
+            raise InvalidInput(
+                f"Circuit: unitary on {len(qubits)} qubit(s) needs a {size} x {size} matrix, got {tuple(fixed.shape)}."
+            )
+        if not torch.allclose(fixed @ fixed.mH, torch.eye(size, dtype=fixed.dtype), atol=_UNITARY_TOLERANCE):
+            raise InvalidInput(
+                f"Circuit: the matrix given to unitary{qubits} is not unitary to {_UNITARY_TOLERANCE:g}; "
+                "check it, or normalise it with a QR decomposition."
+            )
+        self._gates.append(Gate("unitary", qubits, matrix=fixed))
+        return self
+
+    def _check_qubits(self, name: str, qubits: tuple[int, ...], expected: int) -> None:
+        if len(qubits) != expected:
+            raise InvalidInput(f"Circuit: gate {name} acts on {expected} qubit(s), got {len(qubits)}: {qubits}.")
+        for qubit in qubits:
+            if not isinstance(qubit, int) or isinstance(qubit, bool) or not 0 <= qubit < self.n_qubits:
+                raise InvalidInput(
+                    f"Circuit: gate {name} on qubit {qubit!r}, but this circuit has qubits 0 to {self.n_qubits - 1}."
+                )
+        if len(set(qubits)) != len(qubits):
+            raise InvalidInput(f"Circuit: gate {name} needs different qubits, got {qubits}.")
+
+    # The gate set, spelled out so that editors and type checkers know it.
+
+    def h(self, qubit: int) -> Circuit:
+        """Append a Hadamard gate."""
+        return self.append("h", qubit)
+
+    def x(self, qubit: int) -> Circuit:
+        """Append a Pauli X."""
+        return self.append("x", qubit)
+
+    def y(self, qubit: int) -> Circuit:
+        """Append a Pauli Y."""
+        return self.append("y", qubit)
+
+    def z(self, qubit: int) -> Circuit:
+        """Append a Pauli Z."""
+        return self.append("z", qubit)
+
+    def s(self, qubit: int) -> Circuit:
+        """Append diag(1, i)."""
+        return self.append("s", qubit)
+
+    def sdg(self, qubit: int) -> Circuit:
+        """Append diag(1, -i)."""
+        return self.append("sdg", qubit)
+
+    def t(self, qubit: int) -> Circuit:
+        """Append diag(1, exp(i pi / 4))."""
+        return self.append("t", qubit)
+
+    def tdg(self, qubit: int) -> Circuit:
+        """Append diag(1, exp(-i pi / 4))."""
+        return self.append("tdg", qubit)
+
+    def rx(self, qubit: int) -> Circuit:
+        """Append exp(-i a X / 2), taking the next angle a."""
+        return self.append("rx", qubit)
+
+    def ry(self, qubit: int) -> Circuit:
+        """Append exp(-i a Y / 2), taking the next angle a."""
+        return self.append("ry", qubit)
+
+    def rz(self, qubit: int) -> Circuit:
+        """Append exp(-i a Z / 2), taking the next angle a."""
+        return self.append("rz", qubit)
+
+    def p(self, qubit: int) -> Circuit:
+        """Append diag(1, exp(i a)), taking the next angle a."""
+        return self.append("p", qubit)
+
+    def u3(self, qubit: int) -> Circuit:
+        """Append a general rotation, taking the next three angles theta, phi, lambda."""
+        return self.append("u3", qubit)
+
+    def cx(self, control: int, target: int) -> Circuit:
+        """Append a controlled X."""
+        return self.append("cx", control, target)
+
+    def cy(self, control: int, target: int) -> Circuit:
+        """Append a controlled Y."""
+        return self.append("cy", control, target)
+
+    def cz(self, control: int, target: int) -> Circuit:
+        """Append a controlled Z."""
+        return self.append("cz", control, target)
+
+    def swap(self, first: int, second: int) -> Circuit:
+        """Append an exchange of two qubits."""
+        return self.append("swap", first, second)
+
+    def crx(self, control: int, target: int) -> Circuit:
+        """Append a controlled RX, taking the next angle."""
+        return self.append("crx", control, target)
+
+    def cry(self, control: int, target: int) -> Circuit:
+        """Append a controlled RY, taking the next angle."""
+        return self.append("cry", control, target)
+
+    def crz(self, control: int, target: int) -> Circuit:
+        """Append a controlled RZ, taking the next angle."""
+        return self.append("crz", control, target)
+
+    def cp(self, control: int, target: int) -> Circuit:
+        """Append a controlled phase diag(1, 1, 1, exp(i a)), taking the next angle a."""
+        return self.append("cp", control, target)
+
+    def rxx(self, first: int, second: int) -> Circuit:
+        """Append exp(-i a X(x)X / 2), taking the next angle a."""
+        return self.append("rxx", first, second)
+
+    def ryy(self, first: int, second: int) -> Circuit:
+        """Append exp(-i a Y(x)Y / 2), taking the next angle a."""
+        return self.append("ryy", first, second)
+
+    def rzz(self, first: int, second: int) -> Circuit:
+        """Append exp(-i a Z(x)Z / 2), taking the next angle a."""
+        return self.append("rzz", first, second)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        names = [*GATES, "unitary", "append", "gates", "n_angles", "n_qubits"]
+        raise UnknownGate(f"Circuit: unknown gate {name!r}.{nearest(name, names)} The gates are: {', '.join(GATES)}.")
+
+    def __len__(self) -> int:
+        return len(self._gates)
+
+    def __repr__(self) -> str:
+        return f"Circuit(n_qubits={self.n_qubits}, gates={len(self)}, n_angles={self.n_angles})"
+
+    def __str__(self) -> str:
+        from backends.drawing import draw_circuit
+
+        return draw_circuit(self)
+
+    def to_quimb(self, angles: Tensor) -> qtn.Circuit:
+        """Return a quimb circuit with the values of `angles` (n_angles,) filled in, for one sample."""
+        import quimb.tensor as qtn
+
+        if tuple(angles.shape) != (self.n_angles,):
+            raise InvalidInput(
+                f"Circuit: to_quimb needs one sample's angles, shape ({self.n_angles},), got {tuple(angles.shape)}."
+            )
+        values = angles.detach().cpu().double().tolist()
+        converted = qtn.Circuit(self.n_qubits)
+        for gate in self._gates:
+            if gate.matrix is not None:
+                converted.apply_gate_raw(gate.matrix.numpy(), gate.qubits)
+            else:
+                name = _QUIMB_NAMES.get(gate.name, gate.name.upper())
+                converted.apply_gate(name, *[values[slot] for slot in gate.slots], *gate.qubits)
+        return converted
+
+    @classmethod
+    def from_quimb(cls, circuit: qtn.Circuit) -> tuple[Circuit, Tensor]:
+        """Return a circuit and its angles (n_angles,) in float64 that act as the given quimb circuit does.
+
+        Gates that are not in our gate set become `unitary` if they act on one or two qubits, and are refused otherwise.
+        """
+        converted, angles = cls(circuit.N), list[float]()
+        for gate in circuit.gates:
+            name = _FROM_QUIMB.get(gate.label, str(gate.label).lower())
+            qubits = tuple(int(qubit) for qubit in gate.qubits)
+            if name in GATES and not gate.controls:
+                converted.append(name, *qubits)
+                angles += [float(value) for value in gate.params]
+            elif len(qubits) in (1, 2) and not gate.controls:
+                converted.unitary(gate.array.reshape(2 ** len(qubits), -1), *qubits)
+            else:
+                raise InvalidInput(
+                    f"Circuit: quimb's gate {gate.label} on {qubits} has no counterpart; decompose it into gates on "
+                    "one or two qubits first."
+                )
+        return converted, torch.tensor(angles, dtype=torch.float64)
+
+
+def check_pauli_strings(who: str, paulis: str | Iterable[str], n_qubits: int) -> list[str]:
+    """Return the Pauli strings as a list after checking their letters and lengths."""
+    strings = [paulis] if isinstance(paulis, str) else list(paulis)
+    for string in strings:
+        if len(string) != n_qubits or set(string) - set("IXYZ"):
+            raise InvalidInput(
+                f"{who}: Pauli string {string!r} must have one of the letters I, X, Y, Z for each of the "
+                f"{n_qubits} qubits, qubit 0 first."
+            )
+    return strings

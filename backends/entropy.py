@@ -1,0 +1,26 @@
+"""Entanglement entropies from Schmidt values."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def von_neumann_entropy(schmidt_values: Tensor) -> Tensor:
+    """Return -sum_k p_k ln p_k with p = lambda^2 / sum lambda^2, in nats: (..., k) -> (...)."""
+    weights = schmidt_values**2
+    weights = weights / weights.sum(-1, keepdim=True)
+    entropies: Tensor = torch.special.entr(weights).sum(-1)
+    return entropies
+
+
+def entropies_of_dense(
+    tensor: Tensor,  # (batch, left, 2**width, right)
+) -> Tensor:  # (batch, width - 1)
+    """Return the entropies of the cuts between the qubits of a tensor whose outer legs are orthonormal."""
+    batch, left, size, _ = tensor.shape
+    cuts = range(1, size.bit_length() - 1)
+    with torch.no_grad():
+        values = [torch.linalg.svdvals(tensor.reshape(batch, left * 2**k, -1)) for k in cuts]
+        rows = [von_neumann_entropy(value) for value in values]
+        return torch.stack(rows, -1) if rows else tensor.real.new_zeros(batch, 0)

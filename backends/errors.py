@@ -1,0 +1,37 @@
+"""One exception for every request that cannot be served as asked, and the sentences it carries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class InvalidInput(ValueError):
+    """A request that was refused before any work started.
+
+    The message is one sentence that says who refuses, what came, what was expected and what to do. The command line
+    prints it and ends with exit code 2.
+    """
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Return `" Did you mean 'x'?"` for the choice closest to `name`, or an empty string when none is close."""
+    found = get_close_matches(str(name).lower(), {c.lower(): None for c in choices}, n=1, cutoff=0.5)
+    return f" Did you mean '{found[0]}'?" if found else ""
+
+
+def require_choice(who: str, what: str, value: object, choices: Iterable[str]) -> str:
+    """Return `value` if it is one of `choices`; otherwise refuse it and suggest the nearest."""
+    choices = list(choices)
+    if isinstance(value, str) and value in choices:
+        return value
+    raise InvalidInput(
+        f"{who}: unknown {what} {value!r}.{nearest(str(value), choices)} Choose one of: {', '.join(choices)}."
+    )
+
+
+def require_positive_int(who: str, what: str, value: object) -> int:
+    """Return `value` if it is an integer of at least 1; otherwise refuse it."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    raise InvalidInput(f"{who}: {what} must be an integer of at least 1, got {value!r}.")

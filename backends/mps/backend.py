@@ -1,0 +1,213 @@
+"""`MPSBackend`: simulation by a batched matrix product state whose bonds are truncated to `max_bond`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from backends.base import Backend
+from backends.circuit import Circuit
+from backends.errors import InvalidInput, require_positive_int
+from backends.local import apply_gates
+from backends.memory import require_memory
+from backends.mps.canonical import canonicalise
+from backends.mps.layout import Layout
+from backends.mps.moves import Truncation, insert_factors, shift_centre, split_pair, truncate_sweep
+from backends.mps.readout import entanglement_entropies, readouts
+from backends.mps.schedule import Operation, schedule
+from backends.mps.state import Ledger, MPSState
+from backends.planning import DEFAULT_PLANNER, ContractionPlanner
+from backends.program import BoundProgram, FusedGate
+
+if TYPE_CHECKING:
+    import quimb.tensor as qtn
+
+
+class MPSBackend(Backend[MPSState]):
+    """Holds the state as an MPS. Cost linear in qubits and cubic in `max_bond`; exact where nothing is truncated.
+
+    `max_bond`: largest bond dimension chi, at least 1; None never truncates (and then needs as much memory as the
+    statevector). `truncation_cutoff` in [0, 1): squared Schmidt values of the normalised state up to this weight are
+    dropped as well; shapes stay the same.
+    """
+
+    name = "mps"
+    state_type = MPSState
+
+    def __init__(
+        self,
+        circuit: Circuit,
+        *,
+        max_bond: int | None = 16,
+        truncation_cutoff: float = 0.0,
+        dtype: torch.dtype = torch.complex64,
+        planner: ContractionPlanner = DEFAULT_PLANNER,
+    ) -> None:
+        super().__init__(circuit, dtype=dtype, planner=planner)
+        if max_bond is not None:
+            require_positive_int(self.name, "max_bond (or None, which never truncates)", max_bond)
+        if not (isinstance(truncation_cutoff, int | float) and 0 <= truncation_cutoff < 1):
+            raise InvalidInput(f"mps: truncation_cutoff must be in [0, 1), got {truncation_cutoff!r}.")
+        self._layout = Layout.of(circuit.n_qubits, max_bond)
+        self._truncation = Truncation(max_bond or 1, float(truncation_cutoff))
+        self._operations = schedule(self._program.fused, self._layout)
+        self._home = next((op.first for op in self._operations if op.needs_centre), 0)
+
+    @property
+    def max_bond(self) -> int | None:
+        """Largest bond dimension, or None."""
+        return self._layout.max_bond
+
+    @property
+    def truncation_cutoff(self) -> float:
+        """Weight up to which a squared Schmidt value is dropped."""
+        return self._truncation.cutoff
+
+    @property
+    def layout(self) -> Layout:
+        """Which qubits share a site tensor."""
+        return self._layout
+
+    def bytes_per_sample(self) -> int:
+        elements = [left * width * right for left, width, right in self._layout.shapes()]
+        return (2 * sum(elements) + 4 * max(elements)) * self.dtype.itemsize
+
+    def _require_memory(self, batch_size: int, device: torch.device) -> None:
+        limit = f"max_bond={self.max_bond}" + (", which never truncates," if self.max_bond is None else "")
+        require_memory(
+            self.name,
+            f"{self.n_qubits} qubits with {limit} and batch {batch_size}",
+            batch_size * self.bytes_per_sample(),
+            device,
+            "Use a smaller max_bond or a smaller batch.",
+        )
+
+    def _initial_state(self, batch_size: int, device: torch.device) -> MPSState:
+        """|0...0>, its bonds filled up with directions of weight zero, the centre where the first truncation is."""
+        sites = []
+        for site, (left, width, right) in enumerate(self._layout.shapes()):
+            if site == self._home:
+                tensor = torch.zeros(left * width, right, dtype=self.dtype, device=device)
+                tensor[0, 0] = 1
+            elif site < self._home:
+                tensor = torch.eye(left * width, right, dtype=self.dtype, device=device)
+            else:
+                tensor = torch.eye(left, width * right, dtype=self.dtype, device=device)
+            sites.append(tensor.reshape(1, left, width, right).repeat(batch_size, 1, 1, 1))
+        ledger = Ledger.empty(batch_size, self.real_dtype, device)
+        return MPSState(self._layout, tuple(sites), self._home, ledger)
+
+    def _check_state(self, state: object) -> None:
+        super()._check_state(state)
+        assert isinstance(state, MPSState)
+        if state.layout != self._layout:
+            raise InvalidInput(
+                f"mps: this backend has max_bond={self.max_bond}, the state comes from one with "
+                f"max_bond={state.layout.max_bond}; convert it with from_dense(to_dense()) or use one backend."
+            )
+
+    def _evolve(self, state: MPSState, angles: Tensor) -> MPSState:
+        bound = self._program.bind(angles, self.dtype)
+        sites, centre, ledger = list(state.sites), state.centre, state.ledger
+        for index, operation in enumerate(self._operations):
+            if not operation.needs_centre:
+                self._apply_within(sites, operation, bound)
+                continue
+            centre = shift_centre(sites, centre, min(max(centre, operation.first), operation.last))
+            rightwards = self._next_centre(index) >= operation.last
+            if operation.last == operation.first + 1:
+                theta = self._apply_across(sites, operation, bound)
+                ledger = split_pair(sites, operation.first, theta, self._truncation, ledger, centre_right=rightwards)
+            else:
+                ledger = self._apply_far(sites, operation, bound, ledger, rightwards)
+            centre = operation.last if rightwards else operation.first
+        return MPSState(self._layout, tuple(sites), centre, ledger)
+
+    def _next_centre(self, index: int) -> int:
+        """First site of the next operation that truncates, looking on into the next timestep."""
+        following = self._operations[index + 1 :] + self._operations
+        return next(op.first for op in following if op.needs_centre)
+
+    def _apply_within(self, sites: list[Tensor], operation: Operation, bound: BoundProgram) -> None:
+        """Gates within one block: unitary on its qubits, so isometries stay isometries wherever the centre is."""
+        site = operation.first
+        gates = [(self._positions(gate, site), bound.matrix(gate)) for gate in operation.gates]
+        sites[site] = apply_gates(self._planner, sites[site], gates)
+
+    def _apply_across(self, sites: list[Tensor], operation: Operation, bound: BoundProgram) -> Tensor:
+        """Merge two neighbouring blocks and apply gates: (batch, left, 2**width, 2**width, right)."""
+        first, second = sites[operation.first], sites[operation.last]
+        merged = first.flatten(1, 2) @ second.flatten(2)
+        batch, left, width, _ = first.shape
+        gates = [(self._positions(gate, operation.first), bound.matrix(gate)) for gate in operation.gates]
+        theta = apply_gates(self._planner, merged.reshape(batch, left, width * second.shape[2], -1), gates)
+        return theta.reshape(batch, left, width, second.shape[2], second.shape[3])
+
+    def _apply_far(
+        self,
+        sites: list[Tensor],
+        operation: Operation,
+        bound: BoundProgram,
+        ledger: Ledger,
+        rightwards: bool,
+    ) -> Ledger:
+        """One gate between distant blocks, as a sum of products carried along the bonds between them.
+
+        The bonds grow by the gate's operator-Schmidt rank, the centre sweeps to one end to restore the canonical form,
+        and back to truncate every bond. No qubits are swapped.
+        """
+        (gate,) = operation.gates
+        ends, factors = [self._layout.find(qubit) for qubit in gate.qubits], bound.factors(gate)
+        if ends[0] > ends[1]:
+            ends, factors = ends[::-1], factors[::-1]
+        insert_factors(sites, ends[0], ends[1], factors)
+        canonicalise(sites, operation.first, operation.last, rightwards=not rightwards)
+        return truncate_sweep(sites, operation.first, operation.last, self._truncation, ledger, rightwards=rightwards)
+
+    def _positions(self, gate: FusedGate, first_site: int) -> tuple[int, ...]:
+        """Qubits of a gate, counted from the first qubit of a site."""
+        origin = self._layout.blocks[first_site][0]
+        return tuple(qubit - origin for qubit in gate.qubits)
+
+    def _readout(self, state: MPSState) -> Tensor:
+        return readouts(state)
+
+    def _from_dense(self, amplitudes: Tensor) -> MPSState:
+        """Peel off block after block from the left, truncating each bond."""
+        batch, sites = amplitudes.shape[0], list[Tensor]()
+        ledger = Ledger.empty(batch, self.real_dtype, amplitudes.device)
+        rest = amplitudes.reshape(batch, 1, -1)
+        for left, width, right in self._layout.shapes()[:-1]:
+            pair = [rest, rest]
+            theta = rest.reshape(batch, left, width, -1, 1)
+            ledger = split_pair(pair, 0, theta, self._truncation, ledger, centre_right=True)
+            sites.append(pair[0])
+            rest = pair[1].reshape(batch, right, -1)
+        sites.append(rest.reshape(batch, rest.shape[1], -1, 1))
+        return MPSState(self._layout, tuple(sites), len(sites) - 1, ledger)
+
+    def entanglement_entropy(self, state: MPSState) -> Tensor:
+        self._check_state(state)
+        return entanglement_entropies(state)
+
+    def to_dense(self, state: MPSState) -> Tensor:
+        self._check_state(state)
+        result = state.sites[0].flatten(1, 2)
+        for site in state.sites[1:]:
+            result = (result @ site.flatten(2)).reshape(site.shape[0], -1, site.shape[3])
+        return result[:, :, 0]
+
+    def to_quimb(self, state: MPSState, sample: int = 0) -> qtn.TensorNetwork:
+        import quimb.tensor as qtn
+
+        self._check_state(state)
+        tensors = [
+            qtn.Tensor(
+                piece[0].detach().cpu().numpy(), [f"k{name[1:]}" if name[0] == "q" else name for name in names[1:]]
+            )
+            for piece, names in state[sample].network()
+        ]
+        network = qtn.TensorNetwork(tensors)
+        return network.squeeze()

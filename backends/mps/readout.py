@@ -1,0 +1,59 @@
+"""One-qubit readouts and Schmidt values of an MPS in canonical form."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from backends.entropy import entropies_of_dense, von_neumann_entropy
+from backends.local import one_qubit_readouts
+from backends.mps.moves import shift_centre
+from backends.mps.state import MPSState
+
+
+def readouts(state: MPSState) -> Tensor:
+    """All X, then Y, then Z of the normalised state, (batch, 3 n_qubits).
+
+    The sites are isometries towards the centre, so one sweep outwards from it yields every one-site density matrix: the
+    environment of a site is that of its neighbour nearer to the centre, contracted with the neighbour's tensor.
+    """
+    sites, centre = state.sites, state.centre
+    blocks = {centre: one_qubit_readouts(sites[centre], sites[centre])}
+    environment = _right_environment(sites[centre], sites[centre])
+    for site in range(centre - 1, -1, -1):
+        ket = sites[site] @ environment[:, None]
+        blocks[site] = one_qubit_readouts(sites[site], ket)
+        environment = _right_environment(sites[site], ket)
+    environment = _left_environment(sites[centre], sites[centre])
+    for site in range(centre + 1, len(sites)):
+        batch, left, width, right = sites[site].shape
+        ket = (environment @ sites[site].reshape(batch, left, -1)).reshape(batch, left, width, right)
+        blocks[site] = one_qubit_readouts(sites[site], ket)
+        environment = _left_environment(sites[site], ket)
+    norm = torch.linalg.vector_norm(sites[centre].flatten(1), dim=1, keepdim=True).square()
+    paulis = [torch.cat([blocks[site][pauli] for site in range(len(sites))], -1) for pauli in range(3)]
+    return torch.cat(paulis, -1) / norm
+
+
+def _right_environment(bra: Tensor, ket: Tensor) -> Tensor:
+    """Environment of the left neighbour's right bond: (batch, ket bond, bra bond)."""
+    return ket.flatten(2) @ bra.flatten(2).mH
+
+
+def _left_environment(bra: Tensor, ket: Tensor) -> Tensor:
+    """Environment of the right neighbour's left bond: (batch, bra bond, ket bond)."""
+    return bra.flatten(1, 2).mH @ ket.flatten(1, 2)
+
+
+def entanglement_entropies(state: MPSState) -> Tensor:
+    """Von Neumann entropies in nats of all n_qubits - 1 cuts, (batch, n_qubits - 1). No gradient."""
+    entropies = []
+    with torch.no_grad():
+        sites, centre = list(state.sites), state.centre
+        for site in range(len(sites)):
+            centre = shift_centre(sites, centre, site)
+            if site > 0:
+                schmidt_values = torch.linalg.svdvals(sites[site].flatten(2))
+                entropies.append(von_neumann_entropy(schmidt_values)[:, None])
+            entropies.append(entropies_of_dense(sites[site]))
+    return torch.cat(entropies, -1)

@@ -1,0 +1,234 @@
+"""Contraction planning: one place that decides in which order tensors are multiplied, and shows what it decided.
+
+cotengra searches the order (`ContractionPlanner.effort` says how hard), the plan is kept in memory and on disk per
+network and shapes, and torch executes it pairwise, so autograd passes through. Indices shared by all tensors and the
+output, as our batch index is, are ordinary indices here.
+
+A candidate order is scored as `multiply_adds + 64 * elements_written`, cotengra's measure "combo": on CPUs and GPUs
+alike, writing an intermediate costs more than computing it (Gray and Kourtis, Quantum 5, 410 (2021)).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import cotengra as ctg
+import platformdirs
+from torch import Tensor
+
+from backends.errors import InvalidInput, require_choice
+
+EFFORTS = ("order", "greedy", "hyper")
+_WRITE_WEIGHT = 64
+_HYPER_REPEATS = 64
+
+Labels = tuple[str, ...]
+
+
+def default_cache_dir() -> Path:
+    """Directory of the plans on disk: `TNQRNN_CACHE` if set, else the user's cache directory."""
+    root = os.environ.get("TNQRNN_CACHE")
+    return (Path(root) if root else Path(platformdirs.user_cache_dir("tnqrnn"))) / "plans"
+
+
+@dataclass(frozen=True, eq=False)
+class ContractionPlan:
+    """An order of pairwise contractions with its price; call it with the tensors to carry it out.
+
+    `multiply_adds` and `order_multiply_adds` count scalar multiply-adds of the plan and of contracting the tensors in
+    the order given; `largest_intermediate` is in elements of one tensor; `n_slices` parts are computed one after the
+    other when a memory budget asks for it.
+    """
+
+    inputs: tuple[Labels, ...]
+    output: Labels
+    multiply_adds: int
+    order_multiply_adds: int
+    written: int
+    largest_intermediate: int
+    n_slices: int
+    path: tuple[tuple[int, ...], ...]
+    found_by: str
+    _execute: Callable[..., Tensor] = field(repr=False)
+
+    def __call__(self, *tensors: Tensor) -> Tensor:
+        return self._execute(*tensors)
+
+    def __str__(self) -> str:
+        terms = ",".join("".join(labels) for labels in self.inputs) + "->" + "".join(self.output)
+        saving = self.order_multiply_adds / max(self.multiply_adds, 1)
+        return "\n".join(
+            [
+                f"contraction of {len(self.inputs)} tensors, order found by '{self.found_by}'",
+                f"  equation              {terms}",
+                f"  multiply-adds         {self.multiply_adds:.3e}   ({saving:.2f}x fewer than in the order given)",
+                f"  elements written      {self.written:.3e}",
+                f"  largest intermediate  {self.largest_intermediate:.3e} elements",
+                f"  slices                {self.n_slices}",
+                f"  pairwise steps        {' '.join(str(pair) for pair in self.path)}",
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class ContractionPlanner:
+    """Settings of the search.
+
+    `effort`: "order" multiplies in the order given, "greedy" searches for milliseconds, "hyper" for seconds (worth it
+    for large states that are contracted many times). `cache_dir` keeps found orders on disk (None: only in memory).
+    `max_elements` slices the contraction so that no intermediate is larger, for a memory budget.
+    """
+
+    effort: str = "greedy"
+    cache_dir: Path | None = field(default_factory=default_cache_dir)
+    max_elements: int | None = None
+
+    def __post_init__(self) -> None:
+        require_choice("planning", "effort", self.effort, EFFORTS)
+        if self.max_elements is not None and self.max_elements < 1:
+            raise InvalidInput(f"planning: max_elements must be at least 1, got {self.max_elements}.")
+
+    def plan(self, inputs: Sequence[Labels], output: Labels, shapes: Sequence[tuple[int, ...]]) -> ContractionPlan:
+        """Return the plan for tensors with these index labels and shapes; a label's size is the same everywhere."""
+        return _plan(self, tuple(inputs), tuple(output), tuple(tuple(shape) for shape in shapes))
+
+    def contract(self, inputs: Sequence[Labels], output: Labels, tensors: Sequence[Tensor]) -> Tensor:
+        """Contract `tensors`, whose indices carry the labels `inputs`, to a tensor with the labels `output`."""
+        return self.plan(inputs, output, [tuple(tensor.shape) for tensor in tensors])(*tensors)
+
+
+@lru_cache(maxsize=4096)
+def _plan(
+    planner: ContractionPlanner, inputs: tuple[Labels, ...], output: Labels, shapes: tuple[tuple[int, ...], ...]
+) -> ContractionPlan:
+    inputs, output = _as_symbols(inputs, output)
+    sizes: dict[str, int] = {}
+    for labels, shape in zip(inputs, shapes, strict=True):
+        for label, size in zip(labels, shape, strict=True):
+            if sizes.setdefault(label, size) != size:
+                raise InvalidInput(f"planning: index {label!r} has sizes {sizes[label]} and {size} in one contraction.")
+    in_order = _tree(inputs, output, sizes, _path_in_order(len(inputs)))
+    found_by, tree = _best_tree(planner, inputs, output, sizes, in_order)
+    if planner.max_elements is not None and tree.max_size() > planner.max_elements:
+        tree = tree.slice(target_size=planner.max_elements, seed=0)
+    return ContractionPlan(
+        inputs=inputs,
+        output=output,
+        multiply_adds=int(tree.total_flops()),
+        order_multiply_adds=int(in_order.total_flops()),
+        written=int(tree.total_write()),
+        largest_intermediate=int(tree.max_size()),
+        n_slices=int(tree.nslices),
+        path=tuple(tuple(int(k) for k in pair) for pair in tree.get_path()),
+        found_by=found_by,
+        _execute=_executor(tree),
+    )
+
+
+def _as_symbols(inputs: tuple[Labels, ...], output: Labels) -> tuple[tuple[Labels, ...], Labels]:
+    """Rename the indices to single characters in order of appearance, as cotengra's einsum equations need."""
+    names: dict[str, str] = {}
+    for label in (label for labels in (*inputs, output) for label in labels):
+        names.setdefault(label, ctg.get_symbol(len(names)))
+    return tuple(tuple(names[label] for label in labels) for labels in inputs), tuple(names[label] for label in output)
+
+
+def _path_in_order(n_tensors: int) -> list[tuple[int, int]]:
+    """First with second, the result with the third, and so on; a result goes to the end of the list."""
+    return [(0, 1), *[(0, n_tensors - k - 1) for k in range(1, n_tensors - 1)]] if n_tensors > 1 else []
+
+
+def _tree(
+    inputs: tuple[Labels, ...], output: Labels, sizes: dict[str, int], path: Sequence[Sequence[int]]
+) -> ctg.ContractionTree:
+    return ctg.ContractionTree.from_path(inputs, output, sizes, path=path)
+
+
+def _score(tree: ctg.ContractionTree) -> float:
+    return float(tree.total_flops() + _WRITE_WEIGHT * tree.total_write())
+
+
+def _best_tree(
+    planner: ContractionPlanner,
+    inputs: tuple[Labels, ...],
+    output: Labels,
+    sizes: dict[str, int],
+    in_order: ctg.ContractionTree,
+) -> tuple[str, ctg.ContractionTree]:
+    """The cheapest of the given order and what the search finds; looked up on disk first."""
+    if planner.effort == "order" or len(inputs) < 3:
+        return "order", in_order
+    file = _cache_file(planner, inputs, output, sizes)
+    cached = _read_path(file)
+    if cached is not None:
+        return planner.effort, _tree(inputs, output, sizes, cached)
+    candidates = [("order", in_order)]
+    candidates += [
+        (planner.effort, _tree(inputs, output, sizes, path)) for path in _search(planner.effort, inputs, output, sizes)
+    ]
+    found_by, tree = min(candidates, key=lambda candidate: _score(candidate[1]))
+    _write_path(file, tree.get_path())
+    return found_by, tree
+
+
+def _search(
+    effort: str, inputs: tuple[Labels, ...], output: Labels, sizes: dict[str, int]
+) -> list[Sequence[Sequence[int]]]:
+    """Paths found by cotengra. Seeded and single-process, so that a resumed run contracts in the same order."""
+    greedy = ctg.array_contract_path(inputs, output, sizes, optimize="greedy", cache=False)
+    random_greedy = ctg.RandomGreedyOptimizer(max_repeats=16, seed=0, parallel=False)
+    paths = [greedy, random_greedy(inputs, output, sizes)]
+    if effort == "hyper":
+        search = ctg.HyperOptimizer(
+            methods=["greedy"], minimize="combo", max_repeats=_HYPER_REPEATS, parallel=False, optlib="random",
+            optlib_opts={"seed": 0}, reconf_opts={"seed": 0},
+        )  # fmt: skip
+        paths.append(search(inputs, output, sizes))
+    return paths
+
+
+def _executor(tree: ctg.ContractionTree) -> Callable[..., Tensor]:
+    if tree.nslices > 1:
+        return lambda *tensors: tree.contract(tensors, autojit=False)
+    contractor = tree.get_contractor()
+    return lambda *tensors: contractor(*tensors)
+
+
+def _cache_file(
+    planner: ContractionPlanner, inputs: tuple[Labels, ...], output: Labels, sizes: dict[str, int]
+) -> Path | None:
+    if planner.cache_dir is None:
+        return None
+    key = json.dumps([ctg.__version__, planner.effort, inputs, output, sorted(sizes.items())])
+    return planner.cache_dir / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+
+
+def _read_path(file: Path | None) -> list[list[int]] | None:
+    if file is None:
+        return None
+    try:
+        return list(json.loads(file.read_text()))
+    except (OSError, ValueError):  # absent, unreadable or cut short: search again
+        return None
+
+
+def _write_path(file: Path | None, path: Sequence[Sequence[int]]) -> None:
+    """Write atomically; a cache that cannot be written is no reason to fail."""
+    if file is None:
+        return
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as handle:
+            json.dump([[int(k) for k in pair] for pair in path], handle)
+        os.replace(handle.name, file)
+
+
+DEFAULT_PLANNER = ContractionPlanner()

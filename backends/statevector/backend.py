@@ -1,0 +1,84 @@
+"""`StatevectorBackend`: exact simulation on any torch device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from backends.base import Backend
+from backends.entropy import entropies_of_dense
+from backends.local import apply_gates, one_qubit_readouts, plan_gates
+from backends.memory import require_memory
+from backends.statevector.state import StatevectorState
+
+if TYPE_CHECKING:
+    import quimb.tensor as qtn
+
+    from backends.planning import ContractionPlan
+
+
+class StatevectorBackend(Backend[StatevectorState]):
+    """Holds all amplitudes. Exact; memory and time grow as 2**n_qubits.
+
+    The gates of one timestep, one-qubit gates fused into two-qubit ones, and the state are one tensor network; the
+    `planner` finds the order in which it is contracted.
+    """
+
+    name = "statevector"
+    state_type = StatevectorState
+
+    def bytes_per_sample(self) -> int:
+        return 3 * (1 << self.n_qubits) * self.dtype.itemsize
+
+    def _require_memory(self, batch_size: int, device: torch.device) -> None:
+        smaller = " dtype complex64," if self.dtype == torch.complex128 else ""
+        require_memory(
+            self.name,
+            f"{self.n_qubits} qubits with batch {batch_size}",
+            batch_size * self.bytes_per_sample(),
+            device,
+            f"Use backend='mps' with a max_bond,{smaller} fewer qubits or a smaller batch.",
+        )
+
+    def _initial_state(self, batch_size: int, device: torch.device) -> StatevectorState:
+        amplitudes = torch.zeros(batch_size, 2**self.n_qubits, dtype=self.dtype, device=device)
+        amplitudes[:, 0] = 1
+        return StatevectorState(self.n_qubits, amplitudes)
+
+    def _evolve(self, state: StatevectorState, angles: Tensor) -> StatevectorState:
+        evolved = apply_gates(self._planner, state.amplitudes[:, None, :, None], self._matrices(angles))
+        return StatevectorState(self.n_qubits, evolved[:, 0, :, 0])
+
+    def _matrices(self, angles: Tensor) -> list[tuple[tuple[int, ...], Tensor]]:
+        bound = self._program.bind(angles, self.dtype)
+        return [(fused.qubits, bound.matrix(fused)) for fused in self._program.fused]
+
+    def _readout(self, state: StatevectorState) -> Tensor:
+        psi = state.amplitudes[:, None, :, None]
+        norm = torch.linalg.vector_norm(state.amplitudes, dim=1, keepdim=True).square()
+        return torch.cat(one_qubit_readouts(psi, psi), -1) / norm
+
+    def _from_dense(self, amplitudes: Tensor) -> StatevectorState:
+        return StatevectorState(self.n_qubits, amplitudes)
+
+    def entanglement_entropy(self, state: StatevectorState) -> Tensor:
+        self._check_state(state)
+        return entropies_of_dense(state.amplitudes[:, None, :, None])
+
+    def to_dense(self, state: StatevectorState) -> Tensor:
+        self._check_state(state)
+        return state.amplitudes
+
+    def to_quimb(self, state: StatevectorState, sample: int = 0) -> qtn.TensorNetwork:
+        import quimb.tensor as qtn
+
+        self._check_state(state)
+        return qtn.Dense1D(state[sample].amplitudes[0].detach().cpu().numpy())
+
+    def contraction_plan(self, batch_size: int) -> ContractionPlan:
+        """Return the plan of one step, to print its order, multiply-adds and largest intermediate."""
+        angles = torch.zeros(batch_size, self.n_angles, dtype=self.real_dtype)
+        shape = (batch_size, 1, 2**self.n_qubits, 1)
+        return plan_gates(self._planner, shape, self._matrices(angles))

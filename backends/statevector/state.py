@@ -1,0 +1,39 @@
+"""The state of the statevector backend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from backends.base import State
+from backends.planning import Labels
+
+
+@dataclass(frozen=True, eq=False)
+class StatevectorState(State):
+    """Amplitudes (batch, 2**n_qubits), qubit 0 most significant."""
+
+    n_qubits: int
+    amplitudes: Tensor
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return (self.amplitudes,)
+
+    def _replace(self, tensors: Sequence[Tensor]) -> StatevectorState:
+        return StatevectorState(self.n_qubits, *tensors)
+
+    @property
+    def truncation_error(self) -> Tensor:
+        return torch.zeros_like(self.amplitudes[:, 0].detach().real)
+
+    @property
+    def infidelity_bound(self) -> Tensor:
+        return self.truncation_error
+
+    def network(self) -> list[tuple[Tensor, Labels]]:
+        labels = ("batch", *[f"q{k}" for k in range(self.n_qubits)])
+        return [(self.amplitudes.reshape(-1, *[2] * self.n_qubits), labels)]

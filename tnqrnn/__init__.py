@@ -1,0 +1,14 @@
+"""Quantum recurrent neural networks on an exact statevector or a truncated matrix product state."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from backends import Circuit, InvalidInput, State, create_backend
+from tnqrnn.ansatz import Ansatz
+from tnqrnn.qrnn import QRNN, QRNNCell
+
+try:
+    __version__ = version("tnqrnn")
+except PackageNotFoundError:  # used from a source tree that was never installed
+    __version__ = "0+unknown"
+
+__all__ = ["QRNN", "Ansatz", "Circuit", "InvalidInput", "QRNNCell", "State", "create_backend"]

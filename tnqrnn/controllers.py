@@ -1,0 +1,47 @@
+"""The classical controller: from the input and the last readouts to the angles of the circuit."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from backends.errors import InvalidInput, require_choice, require_positive_int
+
+# How many times the hidden width the first layer produces, and what follows it. None: no hidden layer.
+CONTROLLERS: dict[str, tuple[int, type[nn.Module]] | None] = {
+    "linear": None,
+    "relu": (1, nn.ReLU),
+    "gelu": (1, nn.GELU),
+    "glu": (2, nn.GLU),
+}
+
+
+class Controller(nn.Module):
+    """`output(dropout(activation(hidden(x))))`; the kind "linear" has no hidden layer and ignores `width`.
+
+    Maps features (..., in_features) to angles (..., n_angles) in radians. `angle_scale` multiplies weight and bias of
+    the last layer once, at the start: small angles, a circuit near the identity (see `initialisation`).
+    """
+
+    def __init__(
+        self, kind: str, in_features: int, n_angles: int, *, width: int, dropout: float, angle_scale: float
+    ) -> None:
+        super().__init__()
+        shape = CONTROLLERS[require_choice("QRNN", "controller", kind, CONTROLLERS)]
+        require_positive_int("QRNN", "controller_width", width)
+        if not 0 <= dropout < 1:
+            raise InvalidInput(f"QRNN: dropout must be in [0, 1), got {dropout!r}.")
+        self.hidden: nn.Module = nn.Identity()
+        self.activation: nn.Module = nn.Identity()
+        if shape is not None:
+            multiple, activation = shape
+            self.hidden = nn.Linear(in_features, multiple * width)
+            self.activation = activation()
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(in_features if shape is None else width, n_angles)
+        self.output.weight.data.mul_(angle_scale)
+        self.output.bias.data.mul_(angle_scale)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the angles (..., n_angles) for features (..., in_features)."""
+        angles: Tensor = self.output(self.dropout(self.activation(self.hidden(features))))
+        return angles
