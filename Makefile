@@ -1,5 +1,5 @@
 # make          set up .venv: the package in place, development tools, the versions of constraints.txt
-# make demo     a small training run, drawn in the terminal
+# make demo     train the digits with both backends, compare them, say where everything lies
 # make test     everything CI runs: formatter, linter, type checker, tests (make check is the same)
 # make lint     formatter and linter only;  make types, make unit: the other two parts
 # make format   let the formatter and the linter's safe fixes edit the files
@@ -25,7 +25,9 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(STAMP)
-	$(BIN)/tnqrnn demo
+	$(BIN)/tnqrnn fit --config digits
+	$(BIN)/tnqrnn fit --config digits --model.backend mps --model.max_bond 8
+	$(BIN)/tnqrnn compare --config digits --max-bond 1 2 4 8
 
 # A slip of formatting must not hide a failing test: all three parts run, any failure is a failure.
 test check: $(STAMP)

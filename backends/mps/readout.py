@@ -32,7 +32,8 @@ def readouts(state: MPSState) -> Tensor:
         environment = _left_environment(sites[site], ket)
     norm = torch.linalg.vector_norm(sites[centre].flatten(1), dim=1, keepdim=True).square()
     paulis = [torch.cat([blocks[site][pauli] for site in range(len(sites))], -1) for pauli in range(3)]
-    return torch.cat(paulis, -1) / norm
+    normalised: Tensor = torch.cat(paulis, -1) / norm
+    return normalised
 
 
 def _right_environment(bra: Tensor, ket: Tensor) -> Tensor:

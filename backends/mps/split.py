@@ -39,15 +39,16 @@ _NOISE = {torch.float32: 3e-5, torch.float64: 1e-9}
 
 def _safe_inverse(values: Tensor, largest: Tensor) -> Tensor:
     """1/x, going smoothly to zero where |x| is at the level of rounding errors of `largest`."""
-    noise = _NOISE[values.dtype] * largest
+    noise = largest * _NOISE[values.dtype]
     # The tiny constant keeps an all-zero matrix finite.
-    return values / (values.square() + noise.square() + torch.finfo(values.dtype).tiny)
+    inverse: Tensor = values / (values.square() + noise.square() + torch.finfo(values.dtype).tiny)
+    return inverse
 
 
 def safe_pinv_adjoint(matrix: Tensor) -> Tensor:
     """Adjoint of the pseudo-inverse of matrices (batch, m, k), as (batch, m, k), without directions of noise."""
     u, s, vh = torch.linalg.svd(matrix, full_matrices=False)
-    return (u * _safe_inverse(s, s[:, :1])[:, None, :]) @ vh
+    return torch.matmul(u * _safe_inverse(s, s[:, :1])[:, None, :], vh)
 
 
 class _TruncatingSplit(torch.autograd.Function):

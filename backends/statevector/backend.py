@@ -58,7 +58,8 @@ class StatevectorBackend(Backend[StatevectorState]):
     def _readout(self, state: StatevectorState) -> Tensor:
         psi = state.amplitudes[:, None, :, None]
         norm = torch.linalg.vector_norm(state.amplitudes, dim=1, keepdim=True).square()
-        return torch.cat(one_qubit_readouts(psi, psi), -1) / norm
+        readouts: Tensor = torch.cat(one_qubit_readouts(psi, psi), -1) / norm
+        return readouts
 
     def _from_dense(self, amplitudes: Tensor) -> StatevectorState:
         return StatevectorState(self.n_qubits, amplitudes)

@@ -1,0 +1,21 @@
+"""Training tasks of tnqrnn: one LightningModule per head, one LightningDataModule per data set, and the command line.
+
+task.py           SequenceTask: a recurrent cell, a linear head, one optimiser, one step for every split
+digits.py         handwritten 8x8 digits, read by rows, by pixels or by permuted pixels
+copying.py        the copying memory task
+registry.py       the names that `task:` in a configuration may take
+loaders.py        batches whose order is a function of (seed, epoch), resumable in the middle of an epoch
+split_metrics.py  the metrics of one split, and how they survive a restart
+run_directory.py  runs/<task>-<hash>-seed<seed>/ and the files in it
+checkpoints.py    writing and checking checkpoints
+metrics_log.py    metrics.jsonl
+progress.py       progress on a terminal and in a log file
+cli.py            the command line: exit codes; task_cli.py: its commands fit, validate and test
+runs.py           the same commands for other programs, and trained runs taken up from a checkpoint
+command_line.py   what stands on a command line before settings are parsed
+errors.py         why a run stopped, or did not start
+refusals.py       one sentence for every setting that cannot be used
+configs/          the shipped configurations
+"""
+
+from __future__ import annotations

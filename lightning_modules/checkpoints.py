@@ -1,0 +1,157 @@
+"""Writing checkpoints from which a run goes on exactly, and refusing those it must not go on from."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint
+from torch import nn
+
+from backends.errors import InvalidInput
+from lightning_modules.run_directory import RunDirectory
+
+MONITOR = "val_loss"
+
+
+class RunCheckpoint(Checkpoint):
+    """Write `last.ckpt` after every epoch (and every `every_n_steps` steps), `best.ckpt` at a new lowest `val_loss`.
+
+    A checkpoint holds the states of all random generators, so that a resumed run ends with the same weights, bit for
+    bit, as one that was never interrupted.
+    """
+
+    def __init__(self, run: RunDirectory, task: str, config: str, every_n_steps: int = 0) -> None:
+        self.run = run
+        self.task = task
+        self.config = config
+        self.every_n_steps = every_n_steps
+        self.best_score = float("inf")
+        self._seconds_before = 0.0
+        self._started: float | None = None
+        self._random_states: dict[str, Any] | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far, over all the processes that worked on the run."""
+        return self._seconds_before + (time.monotonic() - self._started if self._started is not None else 0.0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best score, the time spent and the states of the random generators."""
+        return {"best_score": self.best_score, "seconds": self.seconds, "random": random_states()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the state of a checkpoint; the generators are set when training starts."""
+        self.best_score = state_dict["best_score"]
+        self._seconds_before = state_dict["seconds"]
+        self._random_states = state_dict["random"]
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Sign the checkpoint with the run it belongs to, and with its settings as YAML."""
+        signature = {"task": self.task, "config_hash": self.run.config_hash, "config": self.config}
+        checkpoint["tnqrnn"] = signature
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock, and set the random generators of a resumed run."""
+        self._started = time.monotonic()
+        if self._random_states is not None:
+            set_random_states(self._random_states)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Write `last.ckpt` every `every_n_steps` optimiser steps."""
+        # Not after the last batch: Lightning would resume behind the validation that is still to come.
+        ends_epoch = batch_idx + 1 >= trainer.num_training_batches
+        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        due = self.every_n_steps > 0 and trainer.global_step % self.every_n_steps == 0
+        if due and stepped and not ends_epoch:
+            self._save(trainer, self.run.last)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write `best.ckpt` if the validation loss is the lowest so far, then `last.ckpt`."""
+        score = trainer.callback_metrics.get(MONITOR)
+        if score is not None and float(score) < self.best_score:
+            self.best_score = float(score)
+            self._save(trainer, self.run.best)
+        self._save(trainer, self.run.last)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stop the clock."""
+        self._seconds_before, self._started = self.seconds, None
+
+    def _save(self, trainer: Trainer, path: Path) -> None:
+        # Lightning's own write goes through the temporary folder, and a move from there may be a copy.
+        partial = path.with_name(f".{path.name}.partial")
+        trainer.save_checkpoint(partial)
+        if trainer.is_global_zero:
+            os.replace(partial, path)
+
+
+def random_states() -> dict[str, Any]:
+    """Return the states of every global random generator, as plain values and tensors."""
+    algorithm, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002  the state that seed_everything sets
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "python": random.getstate(),
+        "numpy": (algorithm, torch.from_numpy(np.asarray(keys).astype(np.int64)), *rest),
+    }
+
+
+def set_random_states(states: dict[str, Any]) -> None:
+    """Set every global random generator to what `random_states` returned."""
+    torch.set_rng_state(states["torch"].cpu())
+    if states["cuda"] and torch.cuda.device_count() == len(states["cuda"]):
+        torch.cuda.set_rng_state_all([state.cpu() for state in states["cuda"]])
+    random.setstate(states["python"])
+    algorithm, keys, *rest = states["numpy"]
+    np.random.set_state((algorithm, keys.cpu().numpy().astype(np.uint32), *rest))  # noqa: NPY002
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return the contents of a checkpoint of ours.
+
+    Raises:
+        InvalidInput: The file is missing, cannot be read, or was written by something else.
+    """
+    if not path.is_file():
+        raise InvalidInput(f"checkpoint: there is no file {path}; train first, or name another with --checkpoint.")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch has no common class for what a broken file can raise
+        raise InvalidInput(
+            f"checkpoint: {path} cannot be read ({type(error).__name__}); restore it from a copy, or delete it to "
+            "start afresh."
+        ) from error
+    if not isinstance(checkpoint, dict) or not {"tnqrnn", "state_dict", "loops"} <= checkpoint.keys():
+        raise InvalidInput(f"checkpoint: {path} was not written by tnqrnn; move it away, or name another checkpoint.")
+    return checkpoint
+
+
+def require_same_run(checkpoint: dict[str, Any], run: RunDirectory) -> None:
+    """Refuse to resume from a checkpoint of a run with other settings."""
+    found = checkpoint["tnqrnn"]["config_hash"]
+    if found != run.config_hash:
+        raise InvalidInput(
+            f"checkpoint: {run.last} belongs to a run with config hash {found}, this run has {run.config_hash}; "
+            "move it away to start afresh."
+        )
+
+
+def require_same_weights(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None:
+    """Refuse weights whose names or shapes are not those of `model`."""
+    found = {name: tuple(weight.shape) for name, weight in checkpoint["state_dict"].items()}
+    expected = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+    for name in sorted(found.keys() | expected.keys()):
+        if found.get(name) != expected.get(name):
+            raise InvalidInput(
+                f"checkpoint: {path} does not fit the model: {name} has shape {found.get(name, 'none')} there and "
+                f"{expected.get(name, 'none')} here; use the model settings it was trained with."
+            )

@@ -1,0 +1,46 @@
+"""The commands `fit`, `validate` and `test`: `tnqrnn fit --config digits --model.backend mps`.
+
+`fit` trains, tests the checkpoint with the lowest validation loss (the last one, where nothing was validated) and
+writes the result into the run's directory. Given again, the same command finds the result, or goes on with the run.
+A request that cannot be served ends with one sentence and exit code 2, a run that had to stop with exit code 1.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+from backends.errors import InvalidInput, require_choice
+from lightning_modules.command_line import COMMANDS
+from lightning_modules.errors import TrainingStopped
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run a command line such as `["fit", "--config", "digits"]` and return its exit code."""
+
+    def run() -> None:
+        command = require_choice("tnqrnn", "command", argv[0] if argv else "", COMMANDS)
+        # Torch and Lightning take seconds to import, so that waits until a command is known to need them.
+        from lightning_modules.runs import run_command
+
+        run_command(command, argv[1:])
+
+    return exit_code(run)
+
+
+def exit_code(run: Callable[[], None]) -> int:
+    """Run a command and return its exit code: 0 done, 1 stopped, 2 refused; tell why on standard error."""
+    try:
+        run()
+    except InvalidInput as refusal:
+        return _complain(refusal, 2)
+    except TrainingStopped as stop:
+        return _complain(stop, 1)
+    except SystemExit as end:  # from --help, and from Lightning after an interrupt
+        return end.code if isinstance(end.code, int) else 0
+    return 0
+
+
+def _complain(error: Exception, code: int) -> int:
+    print(" ".join(str(error).split()), file=sys.stderr)
+    return code

@@ -1,0 +1,86 @@
+"""What stands on a command line before any setting is parsed: the command, the configurations, the task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from backends.errors import InvalidInput, nearest
+
+SHIPPED = Path(__file__).parent / "configs"
+COMMANDS = {
+    "fit": "Train, test, and write the result; resumes a run that was interrupted.",
+    "validate": "Evaluate a checkpoint on the validation set.",
+    "test": "Evaluate a checkpoint on the test set.",
+}
+FLAGS = ("-c", "--config")
+
+
+def shipped_names() -> list[str]:
+    """Return the names of the configurations that come with the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+def find_config(name: str) -> Path:
+    """Return the file of a shipped configuration, or of one given by path.
+
+    Raises:
+        InvalidInput: There is neither.
+    """
+    if name in shipped_names():
+        return SHIPPED / f"{name}.yaml"
+    if Path(name).is_file():
+        return Path(name)
+    raise InvalidInput(
+        f"config: there is no configuration and no file {name!r}.{nearest(name, shipped_names())} "
+        f"Shipped are: {', '.join(shipped_names())}."
+    )
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the settings in a YAML file.
+
+    Raises:
+        InvalidInput: It is not YAML, or not a mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise InvalidInput(f"config: {path} is not valid YAML{where}; expected lines like 'model: ...'.") from error
+    if not isinstance(content, dict):
+        raise InvalidInput(f"config: {path} must hold settings by name, such as 'task: digits'.")
+    return content
+
+
+def resolve_names(arguments: Sequence[str]) -> list[str]:
+    """Return command line arguments in which every configuration is given by its path."""
+    resolved = list(arguments)
+    for position, name, inline in _mentions(arguments):
+        path = str(find_config(name))
+        resolved[position] = f"--config={path}" if inline else path
+    return resolved
+
+
+def find_task(arguments: Sequence[str]) -> object:
+    """Return what the command line gives as the task, by --task or in its last configuration; None if by neither."""
+    task: object = None
+    for _, path, _ in _mentions(arguments):
+        task = read_config(Path(path)).get("task", task)
+    for _, value, _ in _mentions(arguments, ("--task",)):
+        task = value
+    return task
+
+
+def _mentions(arguments: Sequence[str], flags: Sequence[str] = FLAGS) -> Iterator[tuple[int, str, bool]]:
+    """Yield (position, value, whether written as flag=value) of every value given to `flags`."""
+    for position, argument in enumerate(arguments):
+        flag, equals, value = argument.partition("=")
+        if flag in flags and equals:
+            yield position, value, True
+        elif argument in flags and position + 1 < len(arguments):
+            yield position + 1, arguments[position + 1], False

@@ -1,0 +1,23 @@
+"""Why a run stopped, or did not start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lightning_modules.run_directory import RunDirectory
+
+
+class TrainingStopped(RuntimeError):
+    """Training cannot go on, though it could start: the loss, or what leads to it, is no longer a number.
+
+    The message is one sentence for the user; the command line prints it and ends with exit code 1.
+    """
+
+
+class RunDone(Exception):
+    """The run that was asked for is finished already; its directory is `run`."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        super().__init__(f"already done: {run.result}")
+        self.run = run

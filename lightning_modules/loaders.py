@@ -1,0 +1,159 @@
+"""In-memory batches whose order is a pure function of (seed, epoch), and the data module that serves them.
+
+A run that stops in the middle of an epoch must continue with the batch it would have seen next. So nothing here draws
+from a global random state: the order of an epoch is computed from the seed and the epoch number, and the position in
+it is one integer, kept in the checkpoint.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from backends.errors import InvalidInput, require_positive_int
+
+Batch = tuple[Tensor, Tensor]
+
+
+class BatchDataset(Dataset[Batch]):
+    """A data set that is indexed by a list of sample numbers and returns a whole batch (inputs, targets)."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of samples in one epoch."""
+
+    @abstractmethod
+    def __getitem__(self, indices: list[int]) -> Batch:
+        """Return inputs (batch, time, features) and their targets."""
+
+
+class EpochBatches(Sampler[list[int]]):
+    """Batches of sample numbers, in an order computed from (seed, epoch).
+
+    `order` is "fixed" (0, 1, 2, ... in every epoch), "shuffled" (another permutation in every epoch) or "fresh" (epoch
+    e serves samples e * size ... (e + 1) * size - 1, for data that are generated and never repeat).
+    """
+
+    def __init__(self, size: int, batch_size: int, order: str = "fixed", seed: int = 0) -> None:
+        self.size = size
+        self.batch_size = batch_size
+        self.order = order
+        self.seed = seed
+        self._epoch = 0
+        self._served = 0
+
+    def __len__(self) -> int:
+        """Return the number of batches of a whole epoch, also while one is being continued."""
+        return -(-self.size // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield the batches that are left of the epoch."""
+        # A generator: it starts with the first batch, after Lightning has announced the epoch.
+        samples = self.samples(self._epoch)
+        for batch in range(self._served % len(self), len(self)):
+            self._served = batch + 1
+            yield samples[batch * self.batch_size : (batch + 1) * self.batch_size].tolist()
+
+    def samples(self, epoch: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the sample numbers (size,) of `epoch` in the order in which they are served."""
+        if self.order == "shuffled":
+            return np.random.default_rng((self.seed, epoch)).permutation(self.size)
+        first = epoch * self.size if self.order == "fresh" else 0
+        return np.arange(first, first + self.size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Begin `epoch`; an epoch that was restored half-way goes on from where it was."""
+        if epoch != self._epoch:
+            self._epoch, self._served = epoch, 0
+
+    def state_dict(self) -> dict[str, int]:
+        """Return the position: the epoch, and how many of its batches have been served."""
+        return {"epoch": self._epoch, "served": self._served}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Take up a position returned by `state_dict`."""
+        self._epoch, self._served = state["epoch"], state["served"]
+
+
+class ResumableLoader(DataLoader[Batch]):
+    """A data loader that tells its position, in the form that Lightning recognises as resumable.
+
+    It works in the main process: the data are in memory, and a worker that reads ahead would have to be rewound.
+    """
+
+    def __init__(self, dataset: BatchDataset, batches: EpochBatches) -> None:
+        # Without a generator of its own, every pass would draw a seed from the global random state, and a resumed
+        # run would see other dropout masks than an uninterrupted one.
+        super().__init__(dataset, sampler=batches, batch_size=None, generator=torch.Generator())
+        self.batches = batches
+
+    def state_dict(self) -> dict[str, int]:
+        """Return the position in the epoch."""
+        return self.batches.state_dict()
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Continue from a position returned by `state_dict`."""
+        self.batches.load_state_dict(state)
+
+
+class SequenceData(LightningDataModule):
+    """Sequences for a `SequenceTask`.
+
+    A subclass sets, in its constructor, what the model must know of it (`input_size`, `output_size`,
+    `sequence_length`, and `sha256` of the data), and serves a `BatchDataset` per split.
+    """
+
+    train_order = "shuffled"
+    input_size: int
+    output_size: int
+    sequence_length: int
+    sha256: str
+
+    def __init__(self, batch_size: int, seed: int) -> None:
+        super().__init__()
+        self.batch_size = require_positive_int("data", "batch_size", batch_size)
+        if not isinstance(seed, int) or seed < 0:
+            raise InvalidInput(f"data: seed must be an integer of at least 0, got {seed!r}.")
+        self.seed = seed
+        self._train_loader: ResumableLoader | None = None
+        self._position: dict[str, int] | None = None
+
+    @abstractmethod
+    def dataset(self, split: str) -> BatchDataset:
+        """Return the samples of "train", "val" or "test"."""
+
+    def train_dataloader(self) -> ResumableLoader:
+        """Return the training batches, from the position of the checkpoint if one was loaded."""
+        self._train_loader = self._loader("train", self.train_order)
+        if self._position is not None:
+            self._train_loader.load_state_dict(self._position)
+        return self._train_loader
+
+    def val_dataloader(self) -> ResumableLoader:
+        """Return the validation batches, the same in every epoch."""
+        return self._loader("val", "fixed")
+
+    def test_dataloader(self) -> ResumableLoader:
+        """Return the test batches."""
+        return self._loader("test", "fixed")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint must know of the data: the position in the epoch, and the data's sha256."""
+        # Lightning keeps a loader's position too, but loses it when the optimiser asks for the number of steps.
+        position = self._train_loader.state_dict() if self._train_loader is not None else self._position
+        return {"position": position, "sha256": self.sha256}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from a checkpoint."""
+        self._position = state_dict["position"]
+
+    def _loader(self, split: str, order: str) -> ResumableLoader:
+        dataset = self.dataset(split)
+        return ResumableLoader(dataset, EpochBatches(len(dataset), self.batch_size, order, self.seed))

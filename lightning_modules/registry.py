@@ -1,0 +1,25 @@
+"""The tasks that a configuration can name: `task: digits`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lightning_modules.copying import CopyingData, CopyingMemory
+from lightning_modules.digits import DigitsClassifier, DigitsData
+from lightning_modules.loaders import SequenceData
+from lightning_modules.task import SequenceTask
+
+
+@dataclass(frozen=True)
+class Task:
+    """A model, the data it learns from, and the metric a user looks at first."""
+
+    model: type[SequenceTask]
+    data: type[SequenceData]
+    headline: str
+
+
+TASKS = {
+    "digits": Task(DigitsClassifier, DigitsData, headline="accuracy"),
+    "copying": Task(CopyingMemory, CopyingData, headline="recall"),
+}

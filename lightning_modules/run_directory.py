@@ -1,0 +1,148 @@
+"""The directory of one run, named by what was asked for: `runs/<task>-<hash>-seed<seed>/`.
+
+    config.yaml            every setting, resolved; `--config` accepts it again
+    metrics.jsonl          one line per logged step, append-only
+    checkpoints/last.ckpt  everything needed to go on; checkpoints/best.ckpt had the lowest validation loss
+    env.json               versions, commit, device, threads, sha256 of the data
+    result.json            written last and at once: if it is there, the run is done
+
+The same settings always lead to the same directory, so asking again finds the result, or goes on with the run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+PACKAGES = ("tnqrnn", "torch", "pytorch-lightning", "torchmetrics", "jsonargparse", "numpy", "numba", "scikit-learn")
+# Settings that say where and how a run is watched, not what it computes.
+NOT_HASHED = ("config", "runs", "checkpoint_every", "seed", "checkpoint")
+TRAINER_NOT_HASHED = ("enable_progress_bar", "log_every_n_steps", "profiler", "num_sanity_val_steps")
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Where the files of one run are."""
+
+    path: Path
+    config_hash: str
+
+    @classmethod
+    def of(cls, root: Path, task: str, seed: int, settings: Mapping[str, Any]) -> RunDirectory:
+        """Return the directory under `root` of the run that these settings describe; creates nothing."""
+        digest = config_hash(settings)
+        return cls(root / f"{task}-{digest}-seed{seed}", digest)
+
+    @property
+    def config(self) -> Path:
+        """The resolved settings."""
+        return self.path / "config.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        """The log of all metrics."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def env(self) -> Path:
+        """What the run was computed with."""
+        return self.path / "env.json"
+
+    @property
+    def result(self) -> Path:
+        """The result; exists once the run is done."""
+        return self.path / "result.json"
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint to resume from."""
+        return self.path / "checkpoints" / "last.ckpt"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint with the lowest validation loss."""
+        return self.path / "checkpoints" / "best.ckpt"
+
+    def is_done(self) -> bool:
+        """Return whether the result is there."""
+        return self.result.exists()
+
+    def best_or_last(self) -> Path:
+        """Return the checkpoint to test: the best, or the last where nothing was validated."""
+        return self.best if self.best.exists() else self.last
+
+
+def config_hash(settings: Mapping[str, Any]) -> str:
+    """Return eight hexadecimal digits that depend on every setting that can change the result.
+
+    A setting that is null counts as absent, so that a new optional one does not rename old runs.
+    """
+    relevant = {key: value for key, value in settings.items() if key not in NOT_HASHED}
+    trainer = dict(relevant.get("trainer") or {})
+    relevant["trainer"] = {key: value for key, value in trainer.items() if key not in TRAINER_NOT_HASHED}
+    return sha256(json.dumps(_without_null(relevant), sort_keys=True).encode()).hexdigest()[:8]
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file that is either wholly there or not there, also after a kill."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file atomically."""
+    write_atomically(path, json.dumps(content, indent=2) + "\n")
+
+
+def environment(device: str, data_sha256: str) -> dict[str, Any]:
+    """Return what a result depends on besides its settings."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "commit": _commit(),
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "data_sha256": data_sha256,
+    }
+
+
+def _without_null(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_null(item) for key, item in value.items() if item is not None}
+    return value
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """Return the commit of the sources, with "-dirty" if they were changed; None outside a git checkout."""
+    here = Path(__file__).resolve().parent
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    tracked = ["git", "-C", str(here), "ls-files", "--error-unmatch", Path(__file__).name]
+    try:
+        # An installed copy may lie inside somebody else's repository: its commit says nothing about us.
+        subprocess.run(tracked, capture_output=True, check=True, timeout=10)
+        return subprocess.run(command, capture_output=True, check=True, text=True, timeout=10).stdout.strip() or None
+    except (OSError, subprocess.SubprocessError):
+        return None

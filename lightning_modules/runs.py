@@ -1,0 +1,79 @@
+"""Runs for other programs: train one by the same settings as the command line, or take up a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from backends.errors import InvalidInput, require_choice
+from lightning_modules.checkpoints import read_checkpoint
+from lightning_modules.command_line import find_task, resolve_names, shipped_names
+from lightning_modules.errors import RunDone
+from lightning_modules.loaders import SequenceData
+from lightning_modules.progress import quiet_lightning
+from lightning_modules.registry import TASKS, Task
+from lightning_modules.run_directory import RunDirectory
+from lightning_modules.task import SequenceTask
+from lightning_modules.task_cli import TaskCLI
+
+
+def run_command(command: str, arguments: Sequence[str]) -> RunDirectory:
+    """Carry out "fit", "validate" or "test" with command line arguments, and return the run's directory.
+
+    Raises:
+        InvalidInput: The settings are refused, or name no task.
+        TrainingStopped: The training could not go on.
+    """
+    resolved = resolve_names(arguments)
+    task = find_task(resolved)
+    if task is None and not {"-h", "--help"} & set(resolved):
+        raise InvalidInput(
+            f"tnqrnn {command}: no task is given; use --config with one of {', '.join(shipped_names())}, or with a "
+            "file that has a line like 'task: digits'."
+        )
+    # Help without a configuration shows the settings of the first task; most are common to all.
+    name = next(iter(TASKS)) if task is None else require_choice("tnqrnn", "task", task, TASKS)
+    with quiet_lightning():
+        try:
+            return TaskCLI(name, [command, *resolved]).run
+        except RunDone as done:
+            return done.run
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A checkpoint, what made it, and everything needed to evaluate it."""
+
+    checkpoint: Path
+    contents: dict[str, Any]
+    config: dict[str, Any]
+    task: Task
+
+    @classmethod
+    def of(cls, checkpoint: Path) -> TrainedRun:
+        """Read a checkpoint of ours; refuses anything else."""
+        contents = read_checkpoint(checkpoint)
+        signature = contents["tnqrnn"]
+        task = TASKS[require_choice("checkpoint", "task", signature["task"], TASKS)]
+        return cls(checkpoint, contents, yaml.safe_load(signature["config"]), task)
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+        return str(self.config["task"])
+
+    def data(self) -> SequenceData:
+        """Return the data the run was trained on, with the permutation that the checkpoint holds."""
+        data = self.task.data(**self.config["data"], seed=self.config["seed"])
+        data.load_state_dict(self.contents[type(data).__qualname__])
+        return data
+
+    def model(self, **changes: Any) -> SequenceTask:
+        """Return the trained model, in evaluation mode, with some settings changed (`backend="mps"`)."""
+        model = self.task.model(**{**self.contents["hyper_parameters"], **changes})
+        model.load_state_dict(self.contents["state_dict"])
+        return model.eval()

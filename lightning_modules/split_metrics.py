@@ -1,0 +1,58 @@
+"""The metrics of one split (train, val or test), accumulated over an epoch."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+from torch import Tensor, nn
+from torchmetrics import MaxMetric, MeanMetric, Metric, MetricCollection
+
+
+class SplitMetrics(nn.Module):
+    """Loss, scores and truncation error of one split.
+
+    The loss is averaged over samples, not over batches, so that a smaller last batch weighs less. The truncation error
+    is that of the final state of every sequence: its mean and its largest value over the samples of the epoch.
+    """
+
+    def __init__(self, scores: MetricCollection) -> None:
+        super().__init__()
+        self.scores = scores.clone()
+        self.loss = MeanMetric()
+        self.truncation_mean = MeanMetric()
+        self.truncation_max = MaxMetric()
+
+    def record(self, loss: Tensor, truncation_error: Tensor | None, *score_inputs: Tensor, samples: int) -> None:
+        """Add one batch: its mean loss (), the truncation errors (batch,) if any, and what the scores compare."""
+        self.loss.update(loss.detach(), samples)
+        self.scores.update(*score_inputs)
+        if truncation_error is not None:
+            self.truncation_mean.update(truncation_error.detach())
+            self.truncation_max.update(truncation_error.detach())
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return every metric of the epoch by name."""
+        values = {"loss": self.loss.compute(), **self.scores.compute()}
+        if self.truncation_mean.update_called:
+            values["truncation_error"] = self.truncation_mean.compute()
+            values["truncation_error_max"] = self.truncation_max.compute()
+        return values
+
+    def reset(self) -> None:
+        """Forget the epoch."""
+        for metric in self._metrics().values():
+            metric.reset()
+
+    def accumulated(self) -> dict[str, dict[str, Any]]:
+        """Return what was accumulated so far, for a checkpoint in the middle of an epoch."""
+        return {name: deepcopy(metric.metric_state) for name, metric in self._metrics().items()}
+
+    def restore(self, accumulated: dict[str, dict[str, Any]]) -> None:
+        """Continue from what `accumulated` returned."""
+        for name, metric in self._metrics().items():
+            for key, value in accumulated.get(name, {}).items():
+                setattr(metric, key, value)
+
+    def _metrics(self) -> dict[str, Metric]:
+        return {name: module for name, module in self.named_modules() if isinstance(module, Metric)}

@@ -1,0 +1,230 @@
+"""The base of every task: a recurrent cell reads a sequence, a linear head reads the cell.
+
+A subclass says what is scored; the loss, the optimiser, the logging and the one step that train, validation and test
+share are here. Nothing is simulated here: physics lives in `tnqrnn` and `backends`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
+
+import torch
+from pytorch_lightning import LightningModule
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torchmetrics import MetricCollection
+
+from backends.errors import InvalidInput, require_positive_int
+from lightning_modules.errors import TrainingStopped
+from lightning_modules.loaders import Batch
+from lightning_modules.split_metrics import SplitMetrics
+from tnqrnn import QRNN, Ansatz
+
+SPLITS = ("train", "val", "test")
+
+
+class RecurrentCell(Protocol):
+    """What a task needs of a recurrent network: any module that reads x (batch, time, features)."""
+
+    output_size: int
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Any]:
+        """Return the readouts (batch, time, output_size) and the final state."""
+
+
+class SequenceTask(LightningModule):
+    """Train a recurrent cell and a linear head on sequences.
+
+    Args:
+        input_size: Features of the input at each timestep; comes from the data.
+        output_size: Classes; comes from the data.
+        sequence_length: Timesteps; comes from the data.
+        n_qubits: Qubits of the hidden state.
+        n_layers: Layers of the circuit at each timestep.
+        rotations: Rotation gates of a layer, applied to every qubit in this order.
+        entangler: Two-qubit gate of a layer.
+        topology: Which qubits the entangler joins: chain, ring or brickwork.
+        controller: Network that turns input and readouts into angles: linear, relu, gelu or glu.
+        controller_width: Hidden units of the controller.
+        dropout: Probability with which the controller drops a hidden unit.
+        angle_scale: Size of the circuit's angles at the start; by default it shrinks with qubits, layers and length.
+        backend: How the hidden state is held: statevector (exact) or mps (truncated).
+        max_bond: Largest bond dimension of the mps backend; null never truncates.
+        truncation_cutoff: Schmidt weight below which the mps backend truncates.
+        learning_rate: Peak of the one-cycle schedule of Adam.
+
+    Raises:
+        InvalidInput: A setting that no cell can be built from.
+        TrainingStopped: The loss became NaN or infinite in training.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        output_size: int,
+        sequence_length: int | None = None,
+        n_qubits: int = 6,
+        n_layers: int = 1,
+        rotations: Sequence[str] = ("ry", "rz"),
+        entangler: str = "crx",
+        topology: str = "ring",
+        controller: str = "glu",
+        controller_width: int = 32,
+        dropout: float = 0.0,
+        angle_scale: float | None = None,
+        backend: str = "statevector",
+        max_bond: int | None = 16,
+        truncation_cutoff: float = 0.0,
+        learning_rate: float = 0.01,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(logger=False)
+        require_positive_int("task", "output_size", output_size)
+        if not learning_rate > 0:
+            raise InvalidInput(f"task: learning_rate must be above 0, got {learning_rate!r}.")
+        self.cell = self.build_cell()
+        self.head = nn.Linear(cast(RecurrentCell, self.cell).output_size, output_size)
+        scores = self.build_scores(output_size)
+        self.split_metrics = nn.ModuleDict({f"{split}_metrics": SplitMetrics(scores) for split in SPLITS})
+
+    # What a subclass may say differently -----------------------------------------------------------------------------
+
+    def build_cell(self) -> nn.Module:
+        """Return the recurrent cell, a `RecurrentCell`; override to feed another one into the same task."""
+        settings = self.hparams
+        ansatz = Ansatz(
+            n_qubits=settings["n_qubits"],
+            n_layers=settings["n_layers"],
+            rotations=tuple(settings["rotations"]),
+            entangler=settings["entangler"],
+            topology=settings["topology"],
+        )
+        cell: nn.Module = QRNN(
+            input_size=settings["input_size"],
+            ansatz=ansatz,
+            controller=settings["controller"],
+            controller_width=settings["controller_width"],
+            dropout=settings["dropout"],
+            angle_scale=settings["angle_scale"],
+            sequence_length=settings["sequence_length"],
+            backend=settings["backend"],
+            backend_options=self._backend_options(),
+        )
+        return cell
+
+    def build_scores(self, classes: int) -> MetricCollection:
+        """Return the metrics that compare `scored(outputs, targets)`."""
+        raise NotImplementedError
+
+    def read(self, z: Tensor) -> Tensor:
+        """Turn the readouts (batch, time, output_size) into logits (batch, ..., classes)."""
+        raise NotImplementedError
+
+    def scored(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the part of outputs and targets that the metrics compare; all of it by default."""
+        return outputs, targets
+
+    def derived(self, metrics: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return further metrics that follow from the epoch's metrics; none by default."""
+        return {}
+
+    # What every task shares ------------------------------------------------------------------------------------------
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits of x (batch, time, features)."""
+        z, _ = self.cell(x)
+        return self.read(z)
+
+    def loss(self, batch: Batch) -> tuple[Tensor, Tensor, Any]:
+        """Return the mean cross entropy of a batch, the logits, and the cell's final state; records nothing."""
+        inputs, targets = batch
+        z, state = self.cell(inputs)
+        outputs = self.read(z)
+        return cross_entropy(outputs.flatten(0, -2), targets.flatten()), outputs, state
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss of one batch."""
+        loss = self._step(batch, "train")
+        self._require_finite(loss)
+        self.log("train_loss_step", loss, on_step=True, on_epoch=False, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Record one validation batch."""
+        self._step(batch, "val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Record one test batch."""
+        self._step(batch, "test")
+
+    def on_train_epoch_end(self) -> None:
+        """Log the training metrics of the epoch."""
+        self._log_epoch("train")
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation metrics."""
+        self._log_epoch("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test metrics."""
+        self._log_epoch("test")
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """Return Adam with a one-cycle schedule over the whole run."""
+        rate = self.hparams["learning_rate"]
+        steps = self.trainer.estimated_stepping_batches
+        if math.isinf(steps):
+            raise InvalidInput("task: the one-cycle schedule needs an end: set trainer.max_epochs or max_steps.")
+        optimizer = torch.optim.Adam(self.parameters(), lr=rate)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rate, total_steps=int(steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the half-finished training metrics, so that a resumed epoch reports the whole epoch."""
+        checkpoint["train_metrics"] = self._metrics("train").accumulated()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up the half-finished training metrics."""
+        self._metrics("train").restore(checkpoint.get("train_metrics", {}))
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Return the number of trained parameters of the cell, of the head, and of both."""
+        counts = {name: sum(p.numel() for p in getattr(self, name).parameters()) for name in ("cell", "head")}
+        return {**counts, "total": sum(counts.values())}
+
+    def _step(self, batch: Batch, split: str) -> Tensor:
+        loss, outputs, state = self.loss(batch)
+        with torch.no_grad():
+            scored = self.scored(outputs, batch[1])
+            self._metrics(split).record(loss, self._truncation_error(state), *scored, samples=len(batch[0]))
+        return loss
+
+    def _log_epoch(self, split: str) -> None:
+        metrics = self._metrics(split)
+        values = metrics.compute()
+        values.update(self.derived(values))
+        self.log_dict({f"{split}_{name}": value for name, value in values.items()})
+        metrics.reset()
+
+    def _metrics(self, split: str) -> SplitMetrics:
+        return cast(SplitMetrics, self.split_metrics[f"{split}_metrics"])
+
+    def _backend_options(self) -> dict[str, Any]:
+        # Settings of the mps backend alone: switching the backend must not need other flags.
+        if self.hparams["backend"] != "mps":
+            return {}
+        return {name: self.hparams[name] for name in ("max_bond", "truncation_cutoff")}
+
+    def _truncation_error(self, state: Any) -> Tensor | None:
+        truncates = self.hparams.get("backend") != "statevector"
+        return getattr(state, "truncation_error", None) if truncates else None
+
+    def _require_finite(self, loss: Tensor) -> None:
+        if not torch.isfinite(loss):
+            raise TrainingStopped(
+                f"{type(self).__name__}: the loss became {loss.item()} at step {self.global_step}; lower "
+                f"model.learning_rate (now {self.hparams['learning_rate']}) or set trainer.gradient_clip_val."
+            )

@@ -1,0 +1,276 @@
+"""Lightning's command line for one task: the settings it takes, the run directory it fills, the three commands."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentError
+from collections.abc import Sequence
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from jsonargparse.typing import NonNegativeInt
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from lightning_utilities.core.rank_zero import rank_zero_only
+from pytorch_lightning import Trainer
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+
+from backends.errors import InvalidInput
+from lightning_modules.checkpoints import RunCheckpoint, read_checkpoint, require_same_run, require_same_weights
+from lightning_modules.command_line import COMMANDS
+from lightning_modules.errors import RunDone, TrainingStopped
+from lightning_modules.loaders import SequenceData
+from lightning_modules.metrics_log import MetricsLog
+from lightning_modules.progress import progress_callback
+from lightning_modules.refusals import explain
+from lightning_modules.registry import TASKS
+from lightning_modules.run_directory import RunDirectory, environment, write_atomically, write_json
+from lightning_modules.task import SequenceTask
+
+# The settings of Lightning's Trainer that are the user's. The others would break exact resuming, or say again what the
+# run directory decides.
+TRAINER_SETTINGS = {
+    "accelerator",
+    "accumulate_grad_batches",
+    "callbacks",
+    "check_val_every_n_epoch",
+    "detect_anomaly",
+    "deterministic",
+    "devices",
+    "enable_progress_bar",
+    "gradient_clip_algorithm",
+    "gradient_clip_val",
+    "limit_test_batches",
+    "limit_train_batches",
+    "limit_val_batches",
+    "log_every_n_steps",
+    "max_epochs",
+    "max_steps",
+    "max_time",
+    "num_nodes",
+    "precision",
+    "profiler",
+    "strategy",
+}
+# One small network on one CPU: a GPU is asked for, not taken.
+TRAINER_DEFAULTS = {"accelerator": "cpu", "devices": 1, "log_every_n_steps": 10}
+
+
+class TaskCLI(LightningCLI):
+    """Lightning's command line for one task, with run directories and refusals in one sentence."""
+
+    run: RunDirectory
+    checkpoints: RunCheckpoint
+
+    def __init__(self, task: str, arguments: Sequence[str]) -> None:
+        self.task = task
+        super().__init__(
+            model_class=TASKS[task].model,
+            datamodule_class=TASKS[task].data,
+            save_config_callback=None,
+            parser_kwargs=_parser_settings(),
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            args=list(arguments),
+        )
+
+    # Settings --------------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Return the commands, and which of the Trainer's arguments they do not take from the user."""
+        ours = {"model", "datamodule", "ckpt_path", "weights_only", "verbose"}
+        loaders = {"train_dataloaders", "val_dataloaders", "dataloaders"}
+        return dict.fromkeys(COMMANDS, ours | loaders)
+
+    def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the settings that stand outside model, data and trainer."""
+        parser.add_argument("--task", default=self.task, help="What is learned; usually set by the configuration.")
+        parser.add_argument("--seed", type=NonNegativeInt, default=0, help="Seed of weights, dropout and data order.")
+        parser.add_argument("--seed_everything", type=int, default=0, help="Seed of every generator.")
+        parser.add_argument("--runs", type=str, default="runs", help="Folder in which every run has its own folder.")
+        parser.add_argument(
+            "--checkpoint_every",
+            type=NonNegativeInt,
+            default=0,
+            help="Write last.ckpt also every so many steps; 0: after every epoch only.",
+        )
+        parser.add_argument(
+            "--checkpoint",
+            type=str | None,
+            default=None,
+            help="validate and test: the checkpoint to evaluate, by default the best one of this run.",
+        )
+
+    def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add model, data, and those settings of the Trainer that are the user's."""
+        parser.add_lightning_class_args(self._model_class, "model")
+        parser.add_lightning_class_args(self._datamodule_class, "data")
+        others = signature(Trainer.__init__).parameters.keys() - TRAINER_SETTINGS
+        parser.add_class_arguments(Trainer, "trainer", fail_untyped=False, instantiate=False, skip=set(others))
+        parser.set_defaults({f"trainer.{name}": value for name, value in TRAINER_DEFAULTS.items()})
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Tell the model what the data are like, and everybody the seed."""
+        parser.link_arguments("seed", "seed_everything")
+        parser.link_arguments("seed", "data.seed")
+        for name in ("input_size", "output_size", "sequence_length"):
+            parser.link_arguments(f"data.{name}", f"model.{name}", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse the command line.
+
+        Raises:
+            InvalidInput: A setting is unknown, or its value is not of the expected type.
+        """
+        try:
+            self.config = parser.parse_args(args)
+        except ArgumentError as error:
+            keys = list(self._parser(args[0]).get_defaults().keys())
+            raise InvalidInput(f"tnqrnn {args[0]}: {explain(str(error), keys, COMMANDS)}") from error
+
+    # Before anything is computed -------------------------------------------------------------------------------------
+
+    def before_instantiate_classes(self) -> None:
+        """Find the run's directory.
+
+        Raises:
+            RunDone: The result is already in it.
+        """
+        settings = self.config[self.subcommand]
+        self.config_text = self._parser(self.subcommand).dump(settings, skip_unset=False)
+        self.run = RunDirectory.of(
+            Path(settings["runs"]), self.task, settings["seed"], yaml.safe_load(self.config_text)
+        )
+        if self.subcommand == "fit":
+            self._before_fit(settings)
+
+    def _before_fit(self, settings: Any) -> None:
+        if settings["checkpoint"] is not None:
+            raise InvalidInput("tnqrnn fit: --checkpoint is for validate and test; fit resumes its own run by itself.")
+        if self.run.is_done():
+            done = RunDone(self.run)
+            say(str(done))
+            raise done
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Return a trainer that logs, saves and reports into the run's directory."""
+        settings = self._get(self.config_init, "trainer")
+        wants_progress = settings.get("enable_progress_bar") is not False
+        fits = self.subcommand == "fit"
+        callbacks = list(settings.get("callbacks") or [])
+        if fits:
+            every = self._get(self.config_init, "checkpoint_every")
+            self.checkpoints = RunCheckpoint(self.run, self.task, self.config_text, every)
+            callbacks.append(self.checkpoints)
+        if fits and wants_progress:
+            callbacks.append(progress_callback(TASKS[self.task].headline))
+        owned = {
+            "callbacks": callbacks,
+            "logger": MetricsLog(self.run.metrics) if fits else False,
+            "default_root_dir": str(self.run.path),
+            "enable_checkpointing": fits,
+            "enable_model_summary": False,
+            "num_sanity_val_steps": 0,
+            "enable_progress_bar": fits and wants_progress and sys.stdout.isatty(),
+        }
+        try:
+            return super().instantiate_trainer(**owned, **kwargs)
+        except (MisconfigurationException, ValueError, TypeError) as error:
+            raise InvalidInput(f"trainer: {' '.join(str(error).split())}") from error
+
+    # The commands ----------------------------------------------------------------------------------------------------
+
+    def fit(self, model: SequenceTask, datamodule: SequenceData) -> None:
+        """Train, test the best checkpoint, and write the result."""
+        resumes = self._resumes(model)
+        write_atomically(self.run.config, self.config_text)
+        write_json(self.run.env, environment(_device(self.trainer), datamodule.sha256))
+        counts = model.parameter_counts()
+        say(f"{self.task}: {counts['total']} parameters (cell {counts['cell']}, head {counts['head']})")
+        resume_from = self.run.last if resumes else None
+        try:
+            self.trainer.fit(model, datamodule=datamodule, ckpt_path=resume_from, weights_only=True)
+        except InvalidInput as refusal:
+            if self.trainer.global_step == 0:
+                raise
+            # The request was fine, its course was not: a backend refuses angles that are NaN, for one.
+            raise TrainingStopped(f"stopped at step {self.trainer.global_step}: {refusal}") from refusal
+        except SystemExit:  # Lightning's answer to an interrupt
+            say(f"interrupted; the same command goes on with {self.run.path}")
+            raise
+        self._finish(model, datamodule)
+
+    def validate(self, model: SequenceTask, datamodule: SequenceData) -> None:
+        """Evaluate a checkpoint on the validation set."""
+        self._evaluate("validate", model, datamodule)
+
+    def test(self, model: SequenceTask, datamodule: SequenceData) -> None:
+        """Evaluate a checkpoint on the test set."""
+        self._evaluate("test", model, datamodule)
+
+    def _resumes(self, model: SequenceTask) -> bool:
+        if not self.run.last.exists():
+            say(f"run: {self.run.path}")
+            return False
+        checkpoint = read_checkpoint(self.run.last)
+        require_same_run(checkpoint, self.run)
+        require_same_weights(checkpoint, model, self.run.last)
+        say(f"resuming {self.run.path} after step {checkpoint['global_step']}")
+        return True
+
+    def _finish(self, model: SequenceTask, datamodule: SequenceData) -> None:
+        """Test the best checkpoint and write the result, as the last thing of all."""
+        epochs, steps, seconds = self.trainer.current_epoch, self.trainer.global_step, self.checkpoints.seconds
+        tested = self.run.best_or_last()
+        read_checkpoint(tested)  # a broken file is refused in our words
+        [metrics] = self.trainer.test(model, datamodule=datamodule, ckpt_path=tested, weights_only=True, verbose=False)
+        result = {
+            "task": self.task,
+            "seed": self._get(self.config, "seed"),
+            "config_hash": self.run.config_hash,
+            "metrics": dict(metrics),
+            "checkpoint": tested.name,
+            "parameters": model.parameter_counts(),
+            "epochs": epochs,
+            "steps": steps,
+            "seconds": round(seconds, 3),
+        }
+        if self.trainer.is_global_zero:
+            write_json(self.run.result, result)
+        say(f"{_line(metrics)}  ({tested.name}, {seconds:.1f} s)")
+        say(f"run: {self.run.path}")
+
+    def _evaluate(self, command: str, model: SequenceTask, datamodule: SequenceData) -> None:
+        named = self._get(self.config, "checkpoint")
+        path = Path(named) if named else self.run.best_or_last()
+        require_same_weights(read_checkpoint(path), model, path)
+        evaluate = getattr(self.trainer, command)
+        [metrics] = evaluate(model, datamodule=datamodule, ckpt_path=path, weights_only=True, verbose=False)
+        say(f"{_line(metrics)}  ({path})")
+
+
+def _parser_settings() -> dict[str, Any]:
+    options = {"exit_on_error": False, "allow_abbrev": False}
+    per_command = {
+        command: {**options, "description": text, "usage": f"tnqrnn {command} --config NAME [--setting value ...]"}
+        for command, text in COMMANDS.items()
+    }
+    return {"prog": "tnqrnn", **options, **per_command}
+
+
+@rank_zero_only
+def say(text: str) -> None:
+    """Tell the user something, once."""
+    print(text, flush=True)
+
+
+def _line(metrics: Any) -> str:
+    return "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+
+
+def _device(trainer: Trainer) -> str:
+    device = trainer.strategy.root_device
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)

@@ -1,0 +1,81 @@
+"""`tnqrnn compare`: train once, or take a checkpoint, and hold the exact state against MPS of several bonds."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from backends.errors import InvalidInput
+from lightning_modules.cli import exit_code
+
+DESCRIPTION = """Compare the exact state with matrix product states of several bond dimensions, all with the same
+weights. Trains the configuration first (or finds it trained), unless --checkpoint names trained weights. Every other
+setting, such as --model.n_qubits 8 or --seed 1, is that of 'tnqrnn fit'."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InvalidInput(f"tnqrnn compare: {message}; see 'tnqrnn compare --help'.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="tnqrnn compare",
+        usage="tnqrnn compare --config NAME [--max-bond 1 2 4 8] [--checkpoint FILE] [--setting value ...]",
+        description=DESCRIPTION,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", help="shipped configuration or path of a YAML file; not needed with --checkpoint")
+    parser.add_argument(
+        "--max-bond", type=int, nargs="+", default=[1, 2, 4, 8], metavar="CHI", help="bond dimensions (1 2 4 8)"
+    )
+    parser.add_argument("--checkpoint", type=Path, help="trained weights; without it the configuration is trained")
+    parser.add_argument("--samples", type=int, default=64, help="test sequences on which errors are measured (64)")
+    parser.add_argument("--out", type=Path, help="folder of the results (default: 'comparison' in the run's directory)")
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command and return its exit code: 0 done, 1 stopped, 2 refused."""
+    return exit_code(lambda: _run(argv))
+
+
+def _run(argv: Sequence[str]) -> None:
+    settings, others = _parser().parse_known_args(argv)
+    _check(settings, others)
+    from lightning_modules.runs import TrainedRun, run_command
+
+    checkpoint = settings.checkpoint
+    if checkpoint is None:
+        if settings.config is None:
+            raise InvalidInput(
+                "tnqrnn compare: give --config with what to train, or --checkpoint with trained weights."
+            )
+        print("training the exact model (statevector)", flush=True)
+        arguments = ["--config", settings.config, *others, "--model.backend", "statevector"]
+        checkpoint = run_command("fit", arguments).best_or_last()
+    run = TrainedRun.of(checkpoint)
+    folder = settings.out or checkpoint.parent.parent / "comparison"
+
+    from studies.compare.study import compare, report
+
+    comparison = compare(run, sorted(set(settings.max_bond)), settings.samples)
+    report(comparison, run, folder)
+
+
+def _check(settings: argparse.Namespace, others: list[str]) -> None:
+    for bond in settings.max_bond:
+        if bond < 1:
+            raise InvalidInput(f"tnqrnn compare: --max-bond must be integers of at least 1, got {bond}.")
+    if settings.samples < 1:
+        raise InvalidInput(f"tnqrnn compare: --samples must be at least 1, got {settings.samples}.")
+    if settings.checkpoint is not None and others:
+        raise InvalidInput(
+            f"tnqrnn compare: {others[0]} is a setting of a training, but --checkpoint is trained; leave one out."
+        )
+    if settings.checkpoint is not None and settings.config is not None:
+        raise InvalidInput(
+            "tnqrnn compare: a checkpoint knows its configuration; give --config or --checkpoint, not both."
+        )

@@ -1,0 +1,65 @@
+"""The command line: `tnqrnn COMMAND ...`, also as `python -m tnqrnn COMMAND ...`.
+
+Exit codes: 0 done, 1 a run that had to stop, 2 a request that was refused with one sentence.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from backends.errors import InvalidInput, require_choice
+
+COMMANDS = {
+    "fit": "train, test and write the result; resumes a run that was interrupted",
+    "validate": "evaluate a checkpoint on the validation set",
+    "test": "evaluate a checkpoint on the test set",
+    "compare": "exact against MPS with the same weights: metric, errors, gradients, cost",
+}
+
+
+def overview() -> str:
+    """Return the help of the whole program."""
+    from lightning_modules.command_line import shipped_names
+
+    commands = "\n".join(f"  {name:<10}{text}" for name, text in COMMANDS.items())
+    return f"""usage: tnqrnn COMMAND --config NAME [--setting value ...]
+
+Train quantum recurrent neural networks on an exact statevector or a matrix product state.
+
+commands:
+{commands}
+
+configurations (or the path of a YAML file):
+  {", ".join(shipped_names())}
+
+examples:
+  tnqrnn fit --config digits
+  tnqrnn fit --config digits --model.backend mps --model.max_bond 8 --seed 1
+  tnqrnn fit --config digits --help          every setting of that task
+  tnqrnn compare --config digits --max-bond 1 2 4 8"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        print(overview())
+        return 0
+    try:
+        command = require_choice("tnqrnn", "command", arguments[0], COMMANDS)
+    except InvalidInput as refusal:
+        print(refusal, file=sys.stderr)
+        return 2
+    # Torch and Lightning take seconds to import, so that waits until a command needs them.
+    if command == "compare":
+        from studies.compare.command import main as compare
+
+        return compare(arguments[1:])
+    from lightning_modules.cli import main as train
+
+    return train(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
