@@ -169,7 +169,7 @@ class Backend(ABC, Generic[S]):
     def _initial_state(self, batch_size: int, device: torch.device) -> S: ...
 
     @abstractmethod
-    def _evolve(self, state: S, angles: Tensor) -> S: ...
+    def _step(self, state: S, angles: Tensor) -> tuple[S, Tensor]: ...
 
     @abstractmethod
     def _readout(self, state: S) -> Tensor: ...
@@ -213,8 +213,7 @@ class Backend(ABC, Generic[S]):
         """
         self._check_state(state)
         self._check_angles(state, angles)
-        evolved = self._evolve(state, angles)
-        return evolved, self._readout(evolved)
+        return self._step(state, angles)
 
     def readout(self, state: S) -> Tensor:
         """Return <X>, <Y>, <Z> of every qubit of the normalised state: (batch, 3 n_qubits). Changes nothing."""

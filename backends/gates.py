@@ -83,7 +83,7 @@ _ROTATIONS: dict[str, Callable[[Tensor, torch.dtype], Tensor]] = {"rx": _rx, "ry
 
 # A two-qubit gate is described by what it does on its parts, so that its operator-Schmidt rank 2 is known without
 # a decomposition: control -> |0><0| (x) 1 + |1><1| (x) target;  pair -> cos(a/2) 1 (x) 1 - i sin(a/2) P (x) P.
-_CONTROLLED = {"cx": "x", "cy": "y", "cz": "z", "crx": "rx", "cry": "ry", "crz": "rz", "cp": "p"}
+CONTROLLED = {"cx": "x", "cy": "y", "cz": "z", "crx": "rx", "cry": "ry", "crz": "rz", "cp": "p"}
 _PAIR = {"rxx": "x", "ryy": "y", "rzz": "z"}
 
 
@@ -121,8 +121,8 @@ def schmidt_factors(name: str, angles: Tensor, dtype: torch.dtype) -> tuple[Tens
     controlled and pair rotations, 4 for swap.
     """
     device = angles.device
-    if name in _CONTROLLED:
-        target = one_qubit_matrix(_CONTROLLED[name], angles, dtype)
+    if name in CONTROLLED:
+        target = one_qubit_matrix(CONTROLLED[name], angles, dtype)
         identity, z = constant("i", dtype, device), constant("z", dtype, device)
         left = torch.stack([identity + z, identity - z]) / 2
         return left, torch.stack([identity.expand_as(target), target], -3)

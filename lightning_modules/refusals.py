@@ -32,7 +32,7 @@ def explain(message: str, keys: Collection[str], commands: Collection[str]) -> s
 
 def unknown_setting(key: str, keys: Iterable[str]) -> str:
     """Return the sentence for a setting that does not exist."""
-    if not key.startswith("-") and "." not in key:
+    if not key.startswith("-") and ("." not in key or "/" in key):
         suggestion = nearest(key, keys)
         return f"unknown argument {key!r}.{suggestion or ' Settings are given as --name value.'}"
     name = key.lstrip("-").split("=")[0]

@@ -268,7 +268,7 @@ def say(text: str) -> None:
 
 
 def _line(metrics: Any) -> str:
-    return "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 
 def _device(trainer: Trainer) -> str:

@@ -20,6 +20,7 @@ from backends.mps.schedule import Operation, schedule
 from backends.mps.state import Ledger, MPSState
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner
 from backends.program import BoundProgram, FusedGate
+from backends.statevector import StatevectorBackend, StatevectorState
 
 if TYPE_CHECKING:
     import quimb.tensor as qtn
@@ -53,6 +54,8 @@ class MPSBackend(Backend[MPSState]):
         self._layout = Layout.of(circuit.n_qubits, max_bond)
         self._truncation = Truncation(max_bond or 1, float(truncation_cutoff))
         self._operations = schedule(self._program.fused, self._layout)
+        # A single block holds all amplitudes: then this is the statevector under another name.
+        self._exact = StatevectorBackend(circuit, dtype=dtype, planner=planner) if self._layout.n_sites == 1 else None
         self._home = next((op.first for op in self._operations if op.needs_centre), 0)
 
     @property
@@ -107,6 +110,14 @@ class MPSBackend(Backend[MPSState]):
                 f"mps: this backend has max_bond={self.max_bond}, the state comes from one with "
                 f"max_bond={state.layout.max_bond}; convert it with from_dense(to_dense()) or use one backend."
             )
+
+    def _step(self, state: MPSState, angles: Tensor) -> tuple[MPSState, Tensor]:
+        if self._exact is not None:
+            exact, z = self._exact.step(StatevectorState(self.n_qubits, state.sites[0].flatten(1)), angles)
+            site = exact.amplitudes.reshape(state.sites[0].shape)
+            return MPSState(self._layout, (site,), state.centre, state.ledger), z
+        evolved = self._evolve(state, angles)
+        return evolved, readouts(evolved)
 
     def _evolve(self, state: MPSState, angles: Tensor) -> MPSState:
         bound = self._program.bind(angles, self.dtype)

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from backends.mps.split import safe_pinv_adjoint
+from backends.mps.split import safe_pinv_adjoint, safe_qr
 
 
 class _Canonicalise(torch.autograd.Function):
@@ -29,7 +29,7 @@ class _Canonicalise(torch.autograd.Function):
     def forward(ctx: Any, *sites: Tensor) -> tuple[Tensor, ...]:
         outputs, carried = [], sites[0]
         for following in sites[1:]:
-            q, r = torch.linalg.qr(carried.flatten(1, 2))
+            q, r = safe_qr(carried.flatten(1, 2))
             outputs.append(q.reshape(*carried.shape[:3], -1))
             carried = (r @ following.flatten(2)).reshape(following.shape[0], -1, *following.shape[2:])
         outputs.append(carried)
@@ -54,7 +54,7 @@ def _tangent_vector(outputs: tuple[Tensor, ...], grads: tuple[Tensor, ...]) -> l
     tails: list[Tensor] = []
     changes: list[Tensor] = []
     for output, grad in zip(reversed(outputs[:-1]), reversed(grads[:-1]), strict=True):
-        q, l_transposed = torch.linalg.qr(tail.flatten(2).mT)  # tail = L Q
+        q, l_transposed = safe_qr(tail.flatten(2).mT)  # tail = L Q
         tails.append(q.mT.reshape(tail.shape[0], -1, *tail.shape[2:]))
         lower = l_transposed.mT  # (batch, bond of A, bond of Q)
         a, g = output.flatten(1, 2), grad.flatten(1, 2)

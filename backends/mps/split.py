@@ -45,6 +45,16 @@ def _safe_inverse(values: Tensor, largest: Tensor) -> Tensor:
     return inverse
 
 
+def safe_qr(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Reduced QR of matrices (batch, m, k) of a normalised state.
+
+    Entries whose square underflows are set to zero first: LAPACK's Householder vectors turn NaN on a column of them.
+    """
+    underflow = torch.finfo(matrix.dtype).tiny ** 0.5
+    q, r = torch.linalg.qr(torch.where(matrix.abs() < underflow, torch.zeros_like(matrix), matrix))
+    return q, r
+
+
 def safe_pinv_adjoint(matrix: Tensor) -> Tensor:
     """Adjoint of the pseudo-inverse of matrices (batch, m, k), as (batch, m, k), without directions of noise."""
     u, s, vh = torch.linalg.svd(matrix, full_matrices=False)
@@ -101,7 +111,7 @@ class _MoveCentre(torch.autograd.Function):
         centre: Tensor,  # (batch, rows, bond)
         neighbour: Tensor,  # (batch, bond, columns)
     ) -> tuple[Tensor, Tensor]:
-        q, r = torch.linalg.qr(centre)
+        q, r = safe_qr(centre)
         ctx.save_for_backward(q, r, neighbour)
         ctx.set_materialize_grads(True)
         return q, r @ neighbour

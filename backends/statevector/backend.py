@@ -8,9 +8,14 @@ import torch
 from torch import Tensor
 
 from backends.base import Backend
+from backends.circuit import Circuit
 from backends.entropy import entropies_of_dense
+from backends.errors import require_choice
 from backends.local import apply_gates, one_qubit_readouts, plan_gates
 from backends.memory import require_memory
+from backends.planning import DEFAULT_PLANNER, ContractionPlanner
+from backends.statevector.compiled import CompiledStep
+from backends.statevector.pairs import compile_circuit
 from backends.statevector.state import StatevectorState
 
 if TYPE_CHECKING:
@@ -19,15 +24,31 @@ if TYPE_CHECKING:
     from backends.planning import ContractionPlan
 
 
+ENGINES = ("auto", "kernel", "contraction")
+
+
 class StatevectorBackend(Backend[StatevectorState]):
     """Holds all amplitudes. Exact; memory and time grow as 2**n_qubits.
 
-    The gates of one timestep, one-qubit gates fused into two-qubit ones, and the state are one tensor network; the
-    `planner` finds the order in which it is contracted.
+    `engine` says how a step is computed. "kernel": the compiled kernel for the CPU (see `kernel`). "contraction": the
+    gates of one timestep, one-qubit gates fused into two-qubit ones, and the state are one tensor network, contracted
+    by torch on any device in the order that the `planner` finds. "auto": the kernel on the CPU, contraction elsewhere.
     """
 
     name = "statevector"
     state_type = StatevectorState
+
+    def __init__(
+        self,
+        circuit: Circuit,
+        *,
+        engine: str = "auto",
+        dtype: torch.dtype = torch.complex64,
+        planner: ContractionPlanner = DEFAULT_PLANNER,
+    ) -> None:
+        super().__init__(circuit, dtype=dtype, planner=planner)
+        self._engine = require_choice(self.name, "engine", engine, ENGINES)
+        self._kernel_program = compile_circuit(circuit)
 
     def bytes_per_sample(self) -> int:
         return 3 * (1 << self.n_qubits) * self.dtype.itemsize
@@ -47,9 +68,16 @@ class StatevectorBackend(Backend[StatevectorState]):
         amplitudes[:, 0] = 1
         return StatevectorState(self.n_qubits, amplitudes)
 
-    def _evolve(self, state: StatevectorState, angles: Tensor) -> StatevectorState:
+    def _step(self, state: StatevectorState, angles: Tensor) -> tuple[StatevectorState, Tensor]:
+        if self._uses_kernel(angles.device):
+            amplitudes, z = CompiledStep.apply(state.amplitudes, angles, self._kernel_program)  # type: ignore[no-untyped-call]
+            return StatevectorState(self.n_qubits, amplitudes), z
         evolved = apply_gates(self._planner, state.amplitudes[:, None, :, None], self._matrices(angles))
-        return StatevectorState(self.n_qubits, evolved[:, 0, :, 0])
+        state = StatevectorState(self.n_qubits, evolved[:, 0, :, 0])
+        return state, self._readout(state)
+
+    def _uses_kernel(self, device: torch.device) -> bool:
+        return self._engine == "kernel" or (self._engine == "auto" and device.type == "cpu")
 
     def _matrices(self, angles: Tensor) -> list[tuple[tuple[int, ...], Tensor]]:
         bound = self._program.bind(angles, self.dtype)

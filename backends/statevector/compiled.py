@@ -1,0 +1,96 @@
+"""The kernel as one differentiable operation on torch tensors, spread over the cores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from backends.statevector import kernel
+from backends.statevector.pairs import KernelProgram
+from backends.statevector.simd import LANES
+
+
+class CompiledStep(torch.autograd.Function):
+    """One timestep: (amplitudes (batch, 2**n), angles (batch, n_angles)) -> (amplitudes, readouts (batch, 3n)).
+
+    Stores the outgoing state alone: the backward recovers the incoming one by un-applying the gates.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, amplitudes: Tensor, angles: Tensor, program: KernelProgram) -> tuple[Tensor, Tensor]:
+        batch, n = amplitudes.shape[0], program.n_qubits
+        out = torch.empty_like(amplitudes, memory_format=torch.contiguous_format)
+        z, norms = angles.new_empty(batch, 3 * n), angles.new_empty(batch)
+        tables = _tables(program, angles.dtype)
+        arrays = [_real(amplitudes), _half_angles(angles), n, *tables, _real(out), z.numpy(), norms.numpy()]
+        _over_tiles(batch, lambda first, last: kernel.forward(*arrays, first, last))
+        ctx.save_for_backward(out, angles, z, norms)
+        ctx.program = program
+        return out, z
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, g_out: Tensor, g_z: Tensor) -> tuple[Tensor, Tensor, None]:
+        out, angles, z, norms = ctx.saved_tensors
+        program: KernelProgram = ctx.program
+        before, g_before, g_angles = torch.empty_like(out), torch.empty_like(out), torch.empty_like(angles)
+        arrays = [_real(out), _real(g_out), _half_angles(angles), z.numpy(), norms.numpy(), _numpy(g_z)]
+        arrays += [program.n_qubits, *_tables(program, angles.dtype), program.longest]
+        arrays += [_real(before), _real(g_before), g_angles.numpy()]
+        _over_tiles(len(out), lambda first, last: kernel.backward(*arrays, first, last))
+        return g_before, g_angles, None
+
+
+def _real(amplitudes: Tensor) -> Any:
+    """Real and imaginary parts as a last axis of 2, without a copy where the tensor is contiguous."""
+    return torch.view_as_real(amplitudes.detach().resolve_conj().contiguous()).numpy()
+
+
+def _numpy(tensor: Tensor) -> Any:
+    return tensor.detach().contiguous().numpy()
+
+
+def _half_angles(angles: Tensor) -> Any:
+    """Cosines and sines of the half angles, (batch, 2, n_angles)."""
+    half = angles.detach() / 2
+    return torch.stack([half.cos(), half.sin()], 1).numpy()
+
+
+@lru_cache(maxsize=256)
+def _tables(program: KernelProgram, dtype: torch.dtype) -> tuple[Any, ...]:
+    """The program's tables, the fixed matrices in the precision of the angles."""
+    fixed = torch.from_numpy(program.fixed).to(dtype).numpy()
+    return program.passes, program.offsets, program.operations, program.atoms, fixed
+
+
+def _over_tiles(batch: int, work: Callable[[int, int], None]) -> None:
+    """Call work(first, last) over all tiles, in as many threads as torch would use.
+
+    Threads of our own rather than Numba's: those must not be used after a fork, as in workers that load data.
+    """
+    tiles = -(-batch // LANES)
+    threads = min(torch.get_num_threads(), tiles)
+    if threads == 1:
+        work(0, tiles)
+        return
+    cuts = [tiles * k // threads for k in range(threads + 1)]
+    pool = _pool(os.getpid(), threads)
+    *others, own = pairwise(cuts)
+    waiting = [pool.submit(work, first, last) for first, last in others]
+    work(*own)
+    for done in waiting:
+        done.result()
+
+
+@lru_cache(maxsize=4)
+def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+    """Threads of one process: a forked one needs its own, so its number is part of the key."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="tnqrnn-kernel")

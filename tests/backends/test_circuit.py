@@ -1,0 +1,173 @@
+"""`Circuit`: counting, drawing, and quimb as a second opinion on what it does."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+import quimb as qu
+import quimb.tensor as qtn
+import torch
+
+from backends import Circuit
+from tests import oracle
+from tests.backends.cases import (
+    COMPLETE,
+    EXACT,
+    FITTING,
+    Setting,
+    ansatz_circuit,
+    gate_tuples,
+    largest,
+    random_angles,
+    random_circuit,
+    random_unitary,
+    run,
+)
+
+# quimb misses an optional graph partitioner of cotengra.
+pytestmark = pytest.mark.filterwarnings("ignore:Couldn't import `kahypar`")
+
+ROUNDING = 1e-10  # complex128 on both sides, but quimb drops what is below 1e-12 when it simplifies its networks
+
+
+def full_circuit(seed: int = 0) -> Circuit:
+    """Every gate of the gate set and a unitary of each size, on five qubits."""
+    circuit = random_circuit(5, 12, seed)
+    for k, name in enumerate(oracle.ONE_QUBIT):
+        circuit.append(name, k % 5)
+    for k, name in enumerate(oracle.TWO_QUBIT):
+        circuit.append(name, k % 5, (2 * k + 1 + k % 5) % 5 if (2 * k + 1) % 5 else (k + 1) % 5)
+    return circuit.unitary(random_unitary(2, 1), 2).unitary(random_unitary(4, 2), 4, 1)
+
+
+def amplitudes(circuit: Circuit, angles: torch.Tensor) -> torch.Tensor:
+    backend = EXACT[0].create(circuit)
+    return backend.to_dense(run(backend, angles.expand(1, 1, -1))[0])[0]
+
+
+def test_angles_are_counted_in_order() -> None:
+    circuit = Circuit(3).h(0).ry(1).crx(0, 2).u3(2).cx(1, 2).rzz(0, 1)
+    assert circuit.n_angles == 6
+    assert [gate.slots for gate in circuit.gates] == [(), (0,), (1,), (2, 3, 4), (), (5,)]
+    assert len(circuit) == 6
+    assert repr(circuit) == "Circuit(n_qubits=3, gates=6, n_angles=6)"
+
+
+@pytest.mark.parametrize("name", [*oracle.ONE_QUBIT, *oracle.TWO_QUBIT])
+def test_every_gate_has_its_method(name: str) -> None:
+    qubits = (1, 0) if name in oracle.TWO_QUBIT else (1,)
+    called, appended = getattr(Circuit(2), name)(*qubits), Circuit(2).append(name, *qubits)
+    assert [(g.name, g.qubits, g.slots) for g in called.gates] == [(g.name, g.qubits, g.slots) for g in appended.gates]
+
+
+def test_copies_are_independent() -> None:
+    circuit = full_circuit()
+    angles = random_angles(circuit, 1, 1)[0, 0]
+    for twin in (copy.deepcopy(circuit), pickle.loads(pickle.dumps(circuit))):
+        n_angles = circuit.n_angles
+        assert torch.equal(amplitudes(twin, angles), amplitudes(circuit, angles))
+        twin.rx(0)
+        assert circuit.n_angles == n_angles
+
+
+def test_a_unitary_keeps_its_own_matrix() -> None:
+    matrix = random_unitary(2, 3)
+    circuit = Circuit(1).unitary(matrix, 0)
+    expected = amplitudes(circuit, torch.zeros(0, dtype=torch.float64))
+    matrix.zero_()
+    assert torch.equal(amplitudes(circuit, torch.zeros(0, dtype=torch.float64)), expected)
+
+
+# quimb.
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_quimb_computes_the_same(seed: int) -> None:
+    circuit = full_circuit(seed)
+    angles = random_angles(circuit, 1, 1, seed)[0, 0]
+    theirs = torch.tensor(circuit.to_quimb(angles).to_dense().reshape(-1))
+    assert largest(amplitudes(circuit, angles) - theirs) <= ROUNDING
+    expected = oracle.evolve(gate_tuples(circuit), oracle.zero_state(5, 1), angles[None])[0]
+    assert largest(expected - theirs) <= ROUNDING
+
+
+@pytest.mark.parametrize("topology", ["ring"])
+def test_quimbs_own_mps_computes_the_same(topology: str) -> None:
+    circuit = ansatz_circuit(topology, entangler="rzz")
+    angles = random_angles(circuit, 1, 1)
+    mps = qtn.CircuitMPS(circuit.n_qubits, max_bond=16, cutoff=0.0)
+    values = angles[0, 0].tolist()
+    for gate in circuit.gates:
+        mps.apply_gate(gate.name.upper(), *[values[slot] for slot in gate.slots], *gate.qubits)
+    theirs = torch.tensor(mps.psi.to_dense().reshape(1, -1))
+    backend = FITTING.create(circuit)
+    state, _ = run(backend, angles)
+    assert largest(backend.to_dense(state) - theirs) <= ROUNDING
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_circuit_round_trip(seed: int) -> None:
+    circuit = full_circuit(seed)
+    angles = random_angles(circuit, 1, 1, seed)[0, 0]
+    again, values = Circuit.from_quimb(circuit.to_quimb(angles))
+    assert [(g.name, g.qubits) for g in again.gates] == [(g.name, g.qubits) for g in circuit.gates]
+    assert largest(values - angles) <= ROUNDING
+    assert largest(amplitudes(again, values) - amplitudes(circuit, angles)) <= ROUNDING
+
+
+def test_gates_of_quimb_that_we_lack_become_unitaries() -> None:
+    theirs = qtn.Circuit(3)
+    theirs.h(0)
+    theirs.cnot(0, 2)
+    theirs.u2(0.3, 0.4, 1)
+    theirs.iswap(1, 2)
+    theirs.fsim(0.3, 0.2, 2, 0)
+    theirs.cu1(0.7, 0, 1)
+    ours, angles = Circuit.from_quimb(theirs)
+    assert [gate.name for gate in ours.gates] == ["h", "cx", "unitary", "unitary", "unitary", "cp"]
+    assert largest(amplitudes(ours, angles) - torch.tensor(theirs.to_dense().reshape(-1))) <= ROUNDING
+
+
+@pytest.mark.parametrize("setting", COMPLETE, ids=str)
+def test_states_of_quimb_come_in(setting: Setting) -> None:
+    mps, dense = qtn.MPS_rand_state(6, 4, dtype=complex, seed=1), qtn.Dense1D(qu.rand_ket(64, seed=2).reshape(-1))
+    backend = setting.create(ansatz_circuit("ring", n_qubits=6))
+    state = backend.from_quimb([mps, dense])
+    rows = torch.stack([torch.tensor(psi.to_dense().reshape(-1)) for psi in (mps, dense)])
+    rows = rows / rows.norm(dim=1, keepdim=True)
+    assert largest(backend.to_dense(state) - rows) <= ROUNDING
+
+
+@pytest.mark.parametrize("setting", [EXACT[0], FITTING, Setting("mps", {"max_bond": 1})], ids=str)
+def test_quimb_reads_a_state_of_ours(setting: Setting) -> None:
+    circuit = ansatz_circuit("brickwork")
+    backend = setting.create(circuit)
+    state, z = run(backend, random_angles(circuit, 1, batch=2))
+    theirs = backend.to_quimb(state, sample=1)
+    names = [f"k{q}" for q in range(circuit.n_qubits)]
+    assert set(theirs.outer_inds()) == set(names)
+    psi = torch.tensor(theirs.contract(output_inds=names).data.reshape(1, -1))
+    assert largest(psi - backend.to_dense(state)[1:]) <= ROUNDING
+    assert largest(oracle.readouts(psi) - z[-1, 1:]) <= ROUNDING
+
+
+# Drawing.
+
+
+def test_drawing() -> None:
+    circuit = Circuit(3).h(0).ry(1).crx(0, 2).cx(1, 2).rzz(0, 1).swap(1, 2).u3(0).unitary(torch.eye(2), 2)
+    lines = str(circuit).splitlines()
+    assert [line[:5] for line in lines] == ["q0: ─", "q1: ─", "q2: ─"]
+    assert len({len(line) for line in lines}) == 1
+    assert all(text in lines[0] for text in ("H", "●", "RZZ", "U3[3,4,5]"))
+    assert all(text in lines[1] for text in ("RY[0]", "│", "●", "RZZ[2]", "x"))
+    assert all(text in lines[2] for text in ("RX[1]", "X", "x", "U"))
+
+
+def test_drawing_of_many_qubits_and_of_none_of_the_gates() -> None:
+    lines = str(random_circuit(11, 40, seed=0)).splitlines()
+    assert len(lines) == 11
+    assert len({len(line) for line in lines}) == 1
+    assert str(Circuit(2)).splitlines() == ["q0: ──", "q1: ──"]

@@ -1,0 +1,87 @@
+"""What every task shares: its cell can be replaced, weights do not know the backend, metrics survive a restart."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torchmetrics import MetricCollection
+from torchmetrics.classification import MulticlassAccuracy
+
+from lightning_modules.digits import DigitsClassifier
+from lightning_modules.split_metrics import SplitMetrics
+
+SMALL_MODEL = {"input_size": 3, "output_size": 4, "sequence_length": 5, "n_qubits": 3, "controller_width": 4}
+
+
+class Recurrent(nn.LSTM):
+    """A classical cell in the form that a task expects."""
+
+    output_size = 6
+
+    def forward(self, x: Tensor) -> tuple[Tensor, object]:  # type: ignore[override]
+        return super().forward(x)
+
+
+class ClassicalClassifier(DigitsClassifier):
+    def build_cell(self) -> nn.Module:
+        return Recurrent(self.hparams["input_size"], 6, batch_first=True)
+
+
+def test_another_cell_needs_one_override() -> None:
+    task = ClassicalClassifier(**SMALL_MODEL)
+    assert task(torch.rand(2, 5, 3)).shape == (2, 4)
+    loss = task._step((torch.rand(2, 5, 3), torch.tensor([0, 3])), "train")
+    loss.backward()
+    assert all(parameter.grad is not None for parameter in task.parameters())
+    assert "truncation_error" not in task._metrics("train").compute()
+    # An LSTM of 6 units on 3 inputs: 4 gates with 6 * (3 + 6) weights and 2 * 6 biases; a head of 4 * (6 + 1).
+    assert task.parameter_counts() == {"cell": 264, "head": 28, "total": 292}
+
+
+def test_weights_do_not_depend_on_the_backend() -> None:
+    shapes = [
+        {name: weight.shape for name, weight in DigitsClassifier(**SMALL_MODEL, backend=backend).state_dict().items()}
+        for backend in ("statevector", "mps")
+    ]
+    assert shapes[0] == shapes[1]
+
+
+def test_truncation_error_is_reported_by_mean_and_maximum() -> None:
+    task = DigitsClassifier(**SMALL_MODEL, backend="mps", max_bond=1, angle_scale=1.0)
+    x, y = torch.rand(7, 5, 3), torch.zeros(7, dtype=torch.long)
+    task._step((x, y), "val")
+    metrics = task._metrics("val").compute()
+    expected = task.cell(x)[1].truncation_error
+    assert expected.max() > 0  # a product state cannot hold what the entangler makes
+    torch.testing.assert_close(metrics["truncation_error"], expected.mean().to(metrics["truncation_error"].dtype))
+    torch.testing.assert_close(metrics["truncation_error_max"], expected.max().to(metrics["truncation_error"].dtype))
+
+
+def test_settings_of_mps_are_ignored_by_the_statevector() -> None:
+    assert DigitsClassifier(**SMALL_MODEL, max_bond=1, truncation_cutoff=0.5)(torch.rand(2, 5, 3)).shape == (2, 4)
+
+
+@pytest.fixture
+def metrics() -> SplitMetrics:
+    return SplitMetrics(MetricCollection({"accuracy": MulticlassAccuracy(3, average="micro")}))
+
+
+def test_a_small_last_batch_weighs_by_its_samples(metrics: SplitMetrics) -> None:
+    for loss, samples in ((1.0, 3), (5.0, 1)):
+        labels = torch.zeros(samples, dtype=torch.long)
+        metrics.record(torch.tensor(loss), None, labels, labels, samples=samples)
+    assert metrics.compute() == {"loss": 2.0, "accuracy": 1.0}
+
+
+def test_half_an_epoch_of_metrics_can_be_taken_up_again(metrics: SplitMetrics) -> None:
+    resumed = SplitMetrics(metrics.scores)
+    batches = [(torch.tensor([0, 1, 2]), torch.tensor([0, 2, 2])), (torch.tensor([1]), torch.tensor([0]))]
+    for number, (found, expected) in enumerate(batches):
+        metrics.record(torch.tensor(float(number)), torch.rand(3), found, expected, samples=len(found))
+        if number == 0:
+            resumed.restore(metrics.accumulated())
+        else:
+            resumed.record(torch.tensor(1.0), torch.zeros(3), found, expected, samples=1)
+    assert resumed.compute()["loss"] == metrics.compute()["loss"] == 0.25
+    assert resumed.compute()["accuracy"] == metrics.compute()["accuracy"] == 0.5

@@ -1,0 +1,51 @@
+"""Every shipped configuration runs, with either backend, switched by one flag."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lightning_modules.cli import main
+from lightning_modules.command_line import shipped_names
+from lightning_modules.registry import TASKS
+from tests.lightning_modules.small_runs import only_run, rows
+
+# fmt: off
+FAST = [
+    "--model.n_qubits", "3", "--model.controller_width", "4", "--data.batch_size", "4", "--trainer.max_epochs", "1",
+    "--trainer.limit_train_batches", "1", "--trainer.limit_val_batches", "1", "--trainer.limit_test_batches", "1",
+]
+# fmt: on
+
+
+def test_all_shipped_configurations_are_known() -> None:
+    assert shipped_names() == ["copying", "digits", "digits_permuted", "digits_pixels"]
+
+
+@pytest.mark.parametrize("backend", ["statevector", "mps"])
+@pytest.mark.parametrize("config", shipped_names())
+def test_configuration_runs(config: str, backend: str, tmp_path: Path) -> None:
+    assert main(["fit", "--config", config, "--model.backend", backend, "--runs", str(tmp_path), *FAST]) == 0
+    run = only_run(tmp_path)
+    result = json.loads((run / "result.json").read_text())
+    headline = TASKS[result["task"]].headline
+    assert 0 <= result["metrics"][f"test_{headline}"] <= 1
+    assert ("test_truncation_error_max" in result["metrics"]) == (backend == "mps")
+    assert ("test_loss_ratio" in result["metrics"]) == (config == "copying")
+    assert result["parameters"]["total"] == result["parameters"]["cell"] + result["parameters"]["head"]
+    splits = {name.split("_")[0] for row in rows(run) for name in row if name.endswith("_loss")}
+    assert splits == {"train", "val", "test"}
+
+
+def test_saved_configuration_names_the_same_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "--config", "digits", "--runs", str(tmp_path), *FAST]) == 0
+    run = only_run(tmp_path)
+    saved = yaml.safe_load((run / "config.yaml").read_text())
+    assert saved["model"]["n_qubits"] == 3
+    assert saved["task"] == "digits"
+    capsys.readouterr()
+    assert main(["fit", "--config", str(run / "config.yaml")]) == 0
+    assert capsys.readouterr().out.strip() == f"already done: {run / 'result.json'}"
