@@ -10,15 +10,16 @@ basis state. Angles are radians, entropies nats.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor
 
 from backends.circuit import Circuit, check_pauli_strings
-from backends.errors import InvalidInput, require_positive_int
+from backends.errors import InvalidInput, require_positive_int, require_tensor
 from backends.gates import constant
+from backends.memory import require_memory
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner, Labels
 from backends.program import GateProgram
 
@@ -63,6 +64,11 @@ class State(ABC):
         """The same state with other tensors, in the order of `tensors`."""
 
     @property
+    def structure(self) -> Hashable:
+        """What two states must share besides shapes for their tensors to mean the same."""
+        return self.n_qubits
+
+    @property
     def batch_size(self) -> int:
         """Number of samples."""
         return self.tensors[0].shape[0]
@@ -89,16 +95,34 @@ class State(ABC):
         return self._map(lambda tensor: tensor.to(device))
 
     def __getitem__(self, index: Index) -> Self:
-        """Return the samples chosen by an integer, a slice, a list or a tensor of integers or booleans."""
-        if isinstance(index, int):
-            if not -self.batch_size <= index < self.batch_size:
-                raise InvalidInput(f"state: sample {index} asked for, but the batch has {self.batch_size} samples.")
-            index = [index]
-        chosen = index if isinstance(index, slice | Tensor) else torch.as_tensor(index, device=self.device)
-        return self._map(lambda tensor: tensor[chosen])
+        """Return the samples chosen by an integer, a slice, a list or a tensor of integers or booleans.
+
+        The batch axis stays, with at least one sample; repeated samples are allowed.
+        """
+        numbers = torch.arange(self.batch_size, device=self.device)
+        try:
+            chosen = index if isinstance(index, slice) else torch.as_tensor(index, device=self.device)
+            is_number = isinstance(chosen, Tensor) and chosen.dim() == 0 and chosen.dtype != torch.bool
+            numbers = numbers[chosen].reshape(1) if is_number else numbers[chosen]
+            if isinstance(chosen, Tensor) and (is_number + chosen.dim() != 1 or len(numbers) == 0):
+                raise IndexError
+        except (IndexError, TypeError, ValueError, RuntimeError) as error:
+            raise InvalidInput(
+                f"state: cannot choose sample {index!r} from a batch of {self.batch_size} samples; use an integer, a "
+                "slice, or integers or booleans for the whole batch."
+            ) from error
+        return self._map(lambda tensor: tensor[numbers])
 
     def where(self, mask: Tensor, other: Self) -> Self:
         """Return per sample this state where `mask` (batch,) is true, `other` elsewhere."""
+        shapes = [tensor.shape for tensor in self.tensors]
+        if type(other) is not type(self) or other.structure != self.structure or tuple(mask.shape) != shapes[0][:1]:
+            raise InvalidInput(
+                f"state: where needs a mask of shape ({self.batch_size},) and two states of one backend, got "
+                f"{tuple(mask.shape)} and {_describe(other)}."
+            )
+        if [tensor.shape for tensor in other.tensors] != shapes:
+            raise InvalidInput(f"state: where between batches of {self.batch_size} and {other.batch_size} samples.")
         pairs = zip(self.tensors, other.tensors, strict=True)
         return self._replace([torch.where(mask.reshape(-1, *[1] * (a.dim() - 1)), a, b) for a, b in pairs])
 
@@ -137,8 +161,10 @@ class Backend(ABC, Generic[S]):
                 f"{self.name}: the circuit must be a Circuit, got {type(circuit).__name__}; an Ansatz has one as its "
                 "attribute 'circuit'."
             )
-        if dtype not in _REAL:
+        if not isinstance(dtype, torch.dtype) or dtype not in _REAL:
             raise InvalidInput(f"{self.name}: dtype must be torch.complex64 or torch.complex128, got {dtype}.")
+        if not isinstance(planner, ContractionPlanner):
+            raise InvalidInput(f"{self.name}: planner must be a ContractionPlanner, got {planner!r}.")
         self._program = GateProgram(circuit)
         self._n_qubits, self._n_angles = circuit.n_qubits, circuit.n_angles
         self._dtype, self._planner = dtype, planner
@@ -186,8 +212,7 @@ class Backend(ABC, Generic[S]):
         """Von Neumann entropy in nats at every cut of qubits 0..i | i+1..n-1: (batch, n_qubits - 1). No gradient."""
 
     @abstractmethod
-    def to_dense(self, state: S) -> Tensor:
-        """Return the amplitudes, (batch, 2**n_qubits), qubit 0 most significant."""
+    def _to_dense(self, state: S) -> Tensor: ...
 
     @abstractmethod
     def to_quimb(self, state: S, sample: int = 0) -> qtn.TensorNetwork:
@@ -198,8 +223,12 @@ class Backend(ABC, Generic[S]):
     def initial_state(self, batch_size: int, device: torch.device | str = "cpu") -> S:
         """Return |0...0> for every sample; refuses a batch that does not fit the device's memory."""
         require_positive_int(self.name, "batch_size", batch_size)
-        self._require_memory(batch_size, torch.device(device))
-        return self._initial_state(batch_size, torch.device(device))
+        try:
+            where = torch.device(device)
+        except RuntimeError as error:
+            raise InvalidInput(f"{self.name}: unknown device {device!r}; use 'cpu', 'cuda' or 'cuda:0'.") from error
+        self._require_memory(batch_size, where)
+        return self._initial_state(batch_size, where)
 
     @abstractmethod
     def _require_memory(self, batch_size: int, device: torch.device) -> None: ...
@@ -248,10 +277,28 @@ class Backend(ABC, Generic[S]):
         overlap = self._sandwich(state, other)
         return (overlap.real**2 + overlap.imag**2) / norms
 
+    def to_dense(self, state: S) -> Tensor:
+        """Return the amplitudes, (batch, 2**n_qubits), qubit 0 most significant; refused if they do not fit."""
+        self._check_state(state)
+        require_memory(
+            self.name,
+            f"the amplitudes of {self.n_qubits} qubits with batch {state.batch_size}",
+            state.batch_size * 2**self.n_qubits * self.dtype.itemsize,
+            state.device,
+            "Read the state by readout(), expectation() or fidelity() instead.",
+        )
+        return self._to_dense(state)
+
     def from_dense(self, amplitudes: Tensor) -> S:
         """Return the state with these amplitudes, (batch, 2**n_qubits), normalised; MPS truncates and reports it."""
+        require_tensor(f"{self.name}: from_dense", "amplitudes", amplitudes)
         expected = 2**self.n_qubits
-        if amplitudes.dim() != 2 or amplitudes.shape[1] != expected or amplitudes.dtype != self.dtype:
+        if (
+            len(amplitudes) == 0
+            or amplitudes.dim() != 2
+            or amplitudes.shape[1] != expected
+            or amplitudes.dtype != self.dtype
+        ):
             raise InvalidInput(
                 f"{self.name}: from_dense needs amplitudes of shape (batch, {expected}) and dtype {self.dtype}, got "
                 f"{tuple(amplitudes.shape)} and {amplitudes.dtype}."
@@ -266,6 +313,10 @@ class Backend(ABC, Generic[S]):
     def from_quimb(self, states: qtn.TensorNetwork | Sequence[qtn.TensorNetwork]) -> S:
         """Return the state of one quimb tensor network, or of a sequence of them as a batch (indices k0, k1, ...)."""
         networks: list[Any] = list(states) if isinstance(states, list | tuple) else [states]
+        if not networks or not all(hasattr(network, "to_dense") for network in networks):
+            raise InvalidInput(
+                f"{self.name}: from_quimb needs a quimb tensor network or a sequence of at least one, got {states!r}."
+            )
         rows = [torch.from_numpy(network.to_dense().reshape(-1).copy()).to(self.dtype) for network in networks]
         return self.from_dense(torch.stack(rows))
 
@@ -295,6 +346,7 @@ class Backend(ABC, Generic[S]):
             )
 
     def _check_angles(self, state: S, angles: Tensor) -> None:
+        require_tensor(self.name, "angles", angles)
         expected = (state.batch_size, self.n_angles)
         if tuple(angles.shape) != expected:
             raise InvalidInput(

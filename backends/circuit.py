@@ -72,7 +72,10 @@ class Circuit:
         if len(qubits) not in (1, 2):
             raise InvalidInput(f"Circuit: unitary acts on 1 or 2 qubits, got {len(qubits)}.")
         self._check_qubits("unitary", qubits, len(qubits))
-        fixed = torch.as_tensor(matrix).detach().to("cpu", torch.complex128).clone()
+        try:
+            fixed = torch.as_tensor(matrix).detach().to("cpu", torch.complex128).clone()
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise InvalidInput(f"Circuit: unitary needs a matrix of numbers, got {type(matrix).__name__}.") from error
         size = 2 ** len(qubits)
         if fixed.shape != (size, size):
             raise InvalidInput(
@@ -216,9 +219,10 @@ class Circuit:
         """Return a quimb circuit with the values of `angles` (n_angles,) filled in, for one sample."""
         import quimb.tensor as qtn
 
-        if tuple(angles.shape) != (self.n_angles,):
+        if not isinstance(angles, Tensor) or tuple(angles.shape) != (self.n_angles,):
             raise InvalidInput(
-                f"Circuit: to_quimb needs one sample's angles, shape ({self.n_angles},), got {tuple(angles.shape)}."
+                f"Circuit: to_quimb needs one sample's angles, shape ({self.n_angles},), got "
+                f"{tuple(angles.shape) if isinstance(angles, Tensor) else type(angles).__name__}."
             )
         values = angles.detach().cpu().double().tolist()
         converted = qtn.Circuit(self.n_qubits)
@@ -255,9 +259,9 @@ class Circuit:
 
 def check_pauli_strings(who: str, paulis: str | Iterable[str], n_qubits: int) -> list[str]:
     """Return the Pauli strings as a list after checking their letters and lengths."""
-    strings = [paulis] if isinstance(paulis, str) else list(paulis)
-    for string in strings:
-        if len(string) != n_qubits or set(string) - set("IXYZ"):
+    strings = [paulis] if isinstance(paulis, str) or not isinstance(paulis, Iterable) else list(paulis)
+    for string in strings or [""]:
+        if not isinstance(string, str) or len(string) != n_qubits or set(string) - set("IXYZ"):
             raise InvalidInput(
                 f"{who}: Pauli string {string!r} must have one of the letters I, X, Y, Z for each of the "
                 f"{n_qubits} qubits, qubit 0 first."

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from math import isfinite
+
+from torch import Tensor
 
 
 class InvalidInput(ValueError):
@@ -35,3 +38,25 @@ def require_positive_int(who: str, what: str, value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return value
     raise InvalidInput(f"{who}: {what} must be an integer of at least 1, got {value!r}.")
+
+
+def require_number(
+    who: str, what: str, value: object, lowest: float, below: float, *, open_below: bool = False
+) -> float:
+    """Return `value` as a float if it is a number in [lowest, below), or in (lowest, below) with `open_below`."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
+        inside = lowest < value < below if open_below else lowest <= value < below
+        if inside:
+            return float(value)
+    upper = f"{below:g}" if isfinite(below) else "infinity"
+    interval = f"{'(' if open_below else '['}{lowest:g}, {upper})"
+    raise InvalidInput(f"{who}: {what} must be a number in {interval}, got {value!r}.")
+
+
+def require_tensor(who: str, what: str, value: object) -> Tensor:
+    """Return `value` if it is a tensor; otherwise refuse it."""
+    if isinstance(value, Tensor):
+        return value
+    raise InvalidInput(
+        f"{who}: {what} must be a torch.Tensor, got {type(value).__name__}; convert with torch.as_tensor."
+    )

@@ -19,6 +19,8 @@ def free_bytes(device: torch.device) -> int:
 
 def format_bytes(count: float) -> str:
     """Return a readable size, e.g. `1.5 GiB`."""
+    if count > 2**80:
+        return f"over 10^{len(str(int(count))) - 1} bytes"
     for unit in ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"

@@ -27,7 +27,7 @@ def readout_tolerance(dtype: torch.dtype, n_gates: int) -> float:
 
 
 def weight_tolerance(dtype: torch.dtype, n_gates: int) -> float:
-    """Of squares of amplitudes, as fidelities are: 1 - F <= |a - b|^2, but F itself is rounded like a sum of squares."""
+    """Of squares of amplitudes, as fidelities are: 1 - F <= |a - b|^2, but F is rounded like any sum of squares."""
     return readout_tolerance(dtype, n_gates)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from backends.circuit import Circuit
-from backends.errors import require_choice, require_positive_int
+from backends.errors import InvalidInput, require_choice, require_positive_int
 from backends.gates import GATES
 
 ONE_QUBIT_GATES = tuple(name for name, spec in GATES.items() if spec.n_qubits == 1)
@@ -52,8 +52,10 @@ class Ansatz:
         require_positive_int("Ansatz", "n_qubits", self.n_qubits)
         require_positive_int("Ansatz", "n_layers", self.n_layers)
         # A list, as configuration files have it, would not hash; a single name is a sequence of one.
-        rotations = (self.rotations,) if isinstance(self.rotations, str) else tuple(self.rotations)
-        object.__setattr__(self, "rotations", rotations)
+        rotations = (self.rotations,) if isinstance(self.rotations, str) else self.rotations
+        if not isinstance(rotations, Sequence):
+            raise InvalidInput(f"Ansatz: rotations must be a sequence of gate names, got {rotations!r}.")
+        object.__setattr__(self, "rotations", tuple(rotations))
         for rotation in self.rotations:
             require_choice("Ansatz", "rotation", rotation, ONE_QUBIT_GATES)
         require_choice("Ansatz", "entangler", self.entangler, TWO_QUBIT_GATES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from backends.errors import InvalidInput, require_choice, require_positive_int
+from backends.errors import require_choice, require_number, require_positive_int
 
 # How many times the hidden width the first layer produces, and what follows it. None: no hidden layer.
 CONTROLLERS: dict[str, tuple[int, type[nn.Module]] | None] = {
@@ -28,8 +28,7 @@ class Controller(nn.Module):
         super().__init__()
         shape = CONTROLLERS[require_choice("QRNN", "controller", kind, CONTROLLERS)]
         require_positive_int("QRNN", "controller_width", width)
-        if not 0 <= dropout < 1:
-            raise InvalidInput(f"QRNN: dropout must be in [0, 1), got {dropout!r}.")
+        require_number("QRNN", "dropout", dropout, 0, 1)
         self.hidden: nn.Module = nn.Identity()
         self.activation: nn.Module = nn.Identity()
         if shape is not None:

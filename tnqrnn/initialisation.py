@@ -8,8 +8,6 @@ total number of angles that act on the state, over the whole sequence.
 
 from __future__ import annotations
 
-from backends.errors import InvalidInput
-
 # Total number of angles (angles per step times steps) up to which the default initialisation trains well; from the
 # 8 x 8 scans: 18 angles over 8 rows train at scale 1, over 64 pixels at scale 0.1.
 _ANGLES_AT_FULL_SCALE = 128
@@ -23,10 +21,3 @@ def default_angle_scale(n_angles: int, sequence_length: int | None) -> float:
     """
     length = _ASSUMED_SEQUENCE_LENGTH if sequence_length is None else sequence_length
     return min(1.0, _ANGLES_AT_FULL_SCALE / max(1, n_angles * length))
-
-
-def require_angle_scale(scale: float) -> float:
-    """Return a scale that can start a training: a finite number above zero."""
-    if not 0 < scale < float("inf"):
-        raise InvalidInput(f"QRNN: angle_scale must be a number above 0, got {scale!r}; leave it out for the default.")
-    return float(scale)

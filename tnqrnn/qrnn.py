@@ -9,6 +9,7 @@ where z are the expectation values of X, Y and Z of every qubit; psi_0 = |0...0>
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,11 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from backends import Backend, Circuit, InvalidInput, State, create_backend
-from backends.errors import require_positive_int
+from backends.errors import require_number, require_positive_int, require_tensor
 from tnqrnn.ansatz import Ansatz
 from tnqrnn.controllers import Controller
-from tnqrnn.initialisation import default_angle_scale, require_angle_scale
+from tnqrnn.initialisation import default_angle_scale
 
+_INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8)
 _COMPLEX = {torch.float64: torch.complex128}
 
 
@@ -49,9 +51,11 @@ class QRNNCell(nn.Module):
         self.circuit = ansatz.circuit if isinstance(ansatz, Ansatz) else ansatz
         if self.circuit.n_angles == 0:
             raise InvalidInput("QRNN: the circuit has no parametrised gate, so there is nothing to control; add one.")
+        if sequence_length is not None:
+            require_positive_int("QRNN", "sequence_length", sequence_length)
         if angle_scale is None:
             angle_scale = default_angle_scale(self.circuit.n_angles, sequence_length)
-        self.angle_scale = require_angle_scale(angle_scale)
+        self.angle_scale = require_number("QRNN", "angle_scale", angle_scale, 0, math.inf, open_below=True)
         self.output_size = 3 * self.circuit.n_qubits
         self.controller = Controller(
             controller,
@@ -61,7 +65,9 @@ class QRNNCell(nn.Module):
             dropout=dropout,
             angle_scale=self.angle_scale,
         )
-        self.backend_name, self.backend_options = backend, dict(backend_options or {})
+        if not isinstance(backend_options or {}, Mapping):
+            raise InvalidInput(f"QRNN: backend_options must map names to values, got {backend_options!r}.")
+        self.backend_name, self.backend_options = backend, {str(k): v for k, v in (backend_options or {}).items()}
         self._backends: dict[torch.dtype, Backend[Any]] = {}
         _ = self.backend  # refuses wrong settings now, not at the first forward
 
@@ -161,7 +167,7 @@ class QRNN(nn.Module):
         backend = self.backend
         if state is None:
             state = backend.initial_state(x.shape[0], x.device)
-        elif state.batch_size != x.shape[0]:
+        elif isinstance(state, State) and state.batch_size != x.shape[0]:
             raise InvalidInput(
                 f"QRNN: x has batch {x.shape[0]}, the state has batch {state.batch_size}; select samples with "
                 "state[indices]."
@@ -177,6 +183,7 @@ class QRNN(nn.Module):
         return torch.stack(readouts, 1), state
 
     def _check(self, x: Tensor, lengths: Tensor | None) -> None:
+        require_tensor("QRNN", "x", x)
         if x.dim() != 3 or x.shape[2] != self.input_size or 0 in x.shape:
             raise InvalidInput(
                 f"QRNN: x must have shape (batch, time, input_size={self.input_size}) and must not be empty, got "
@@ -190,12 +197,15 @@ class QRNN(nn.Module):
             )
         if not bool(torch.isfinite(x).all()):
             raise InvalidInput("QRNN: x has NaN or infinite entries; clean the data first.")
-        if lengths is not None and (
-            lengths.shape != x.shape[:1]
-            or lengths.is_floating_point()
-            or not bool(((lengths >= 1) & (lengths <= x.shape[1])).all())
-        ):
+        if lengths is not None and not _fits(lengths, x):
             raise InvalidInput(
-                f"QRNN: lengths must be {x.shape[0]} integers from 1 to {x.shape[1]} timesteps, got "
-                f"{lengths.tolist() if lengths.numel() <= 16 else tuple(lengths.shape)}."
+                f"QRNN: lengths must be a tensor of {x.shape[0]} integers from 1 to {x.shape[1]} timesteps, got "
+                f"{str(lengths)[:100]}."
             )
+
+
+def _fits(lengths: object, x: Tensor) -> bool:
+    """Whether lengths are integers (batch,) from 1 to the timesteps of x."""
+    if not isinstance(lengths, Tensor) or lengths.shape != x.shape[:1] or lengths.dtype not in _INTEGERS:
+        return False
+    return bool(((lengths >= 1) & (lengths <= x.shape[1])).all())

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from backends.base import Backend
 from backends.circuit import Circuit
-from backends.errors import InvalidInput, require_positive_int
+from backends.errors import InvalidInput, require_number, require_positive_int
 from backends.local import apply_gates
 from backends.memory import require_memory
 from backends.mps.canonical import canonicalise
@@ -49,8 +49,7 @@ class MPSBackend(Backend[MPSState]):
         super().__init__(circuit, dtype=dtype, planner=planner)
         if max_bond is not None:
             require_positive_int(self.name, "max_bond (or None, which never truncates)", max_bond)
-        if not (isinstance(truncation_cutoff, int | float) and 0 <= truncation_cutoff < 1):
-            raise InvalidInput(f"mps: truncation_cutoff must be in [0, 1), got {truncation_cutoff!r}.")
+        require_number(self.name, "truncation_cutoff", truncation_cutoff, 0, 1)
         self._layout = Layout.of(circuit.n_qubits, max_bond)
         self._truncation = Truncation(max_bond or 1, float(truncation_cutoff))
         self._operations = schedule(self._program.fused, self._layout)
@@ -183,6 +182,8 @@ class MPSBackend(Backend[MPSState]):
         return tuple(qubit - origin for qubit in gate.qubits)
 
     def _readout(self, state: MPSState) -> Tensor:
+        if self._exact is not None:
+            return self._exact.readout(StatevectorState(self.n_qubits, state.sites[0].flatten(1)))
         return readouts(state)
 
     def _from_dense(self, amplitudes: Tensor) -> MPSState:
@@ -203,8 +204,7 @@ class MPSBackend(Backend[MPSState]):
         self._check_state(state)
         return entanglement_entropies(state)
 
-    def to_dense(self, state: MPSState) -> Tensor:
-        self._check_state(state)
+    def _to_dense(self, state: MPSState) -> Tensor:
         result = state.sites[0].flatten(1, 2)
         for site in state.sites[1:]:
             result = (result @ site.flatten(2)).reshape(site.shape[0], -1, site.shape[3])

@@ -14,7 +14,7 @@ incoherently, as they mostly do, it estimates 1 - fidelity from above and is far
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -57,6 +57,10 @@ class MPSState(State):
     def n_qubits(self) -> int:  # type: ignore[override]
         """Number of qubits."""
         return self.layout.n_qubits
+
+    @property
+    def structure(self) -> Hashable:
+        return self.layout, self.centre
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,8 +15,8 @@ from backends.errors import require_choice
 from backends.local import apply_gates, one_qubit_readouts, plan_gates
 from backends.memory import require_memory
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner
-from backends.statevector.compiled import CompiledStep
-from backends.statevector.pairs import compile_circuit
+from backends.statevector.compiled import compiled_step
+from backends.statevector.pairs import KernelProgram, compile_gates
 from backends.statevector.state import StatevectorState
 
 if TYPE_CHECKING:
@@ -48,7 +49,14 @@ class StatevectorBackend(Backend[StatevectorState]):
     ) -> None:
         super().__init__(circuit, dtype=dtype, planner=planner)
         self._engine = require_choice(self.name, "engine", engine, ENGINES)
-        self._kernel_program = compile_circuit(circuit)
+
+    @cached_property
+    def _kernel_program(self) -> KernelProgram:
+        return compile_gates(self.n_qubits, self._program.gates)
+
+    @cached_property
+    def _no_gates(self) -> KernelProgram:
+        return compile_gates(self.n_qubits, ())
 
     def bytes_per_sample(self) -> int:
         return 3 * (1 << self.n_qubits) * self.dtype.itemsize
@@ -70,7 +78,7 @@ class StatevectorBackend(Backend[StatevectorState]):
 
     def _step(self, state: StatevectorState, angles: Tensor) -> tuple[StatevectorState, Tensor]:
         if self._uses_kernel(angles.device):
-            amplitudes, z = CompiledStep.apply(state.amplitudes, angles, self._kernel_program)  # type: ignore[no-untyped-call]
+            amplitudes, z = compiled_step(state.amplitudes, angles, self._kernel_program)
             return StatevectorState(self.n_qubits, amplitudes), z
         evolved = apply_gates(self._planner, state.amplitudes[:, None, :, None], self._matrices(angles))
         state = StatevectorState(self.n_qubits, evolved[:, 0, :, 0])
@@ -84,6 +92,9 @@ class StatevectorBackend(Backend[StatevectorState]):
         return [(fused.qubits, bound.matrix(fused)) for fused in self._program.fused]
 
     def _readout(self, state: StatevectorState) -> Tensor:
+        if self._uses_kernel(state.device):  # as a step without gates, so that both give the same to the last bit
+            no_angles = state.amplitudes.real.new_empty(state.batch_size, 0)
+            return compiled_step(state.amplitudes, no_angles, self._no_gates)[1]
         psi = state.amplitudes[:, None, :, None]
         norm = torch.linalg.vector_norm(state.amplitudes, dim=1, keepdim=True).square()
         readouts: Tensor = torch.cat(one_qubit_readouts(psi, psi), -1) / norm
@@ -96,8 +107,7 @@ class StatevectorBackend(Backend[StatevectorState]):
         self._check_state(state)
         return entropies_of_dense(state.amplitudes[:, None, :, None])
 
-    def to_dense(self, state: StatevectorState) -> Tensor:
-        self._check_state(state)
+    def _to_dense(self, state: StatevectorState) -> Tensor:
         return state.amplitudes
 
     def to_quimb(self, state: StatevectorState, sample: int = 0) -> qtn.TensorNetwork:

@@ -18,12 +18,20 @@ from backends.statevector.pairs import KernelProgram
 from backends.statevector.simd import LANES
 
 
-class CompiledStep(torch.autograd.Function):
-    """One timestep: (amplitudes (batch, 2**n), angles (batch, n_angles)) -> (amplitudes, readouts (batch, 3n)).
+def compiled_step(
+    amplitudes: Tensor,  # (batch, 2**n)
+    angles: Tensor,  # (batch, n_angles)
+    program: KernelProgram,
+) -> tuple[Tensor, Tensor]:  # (batch, 2**n), (batch, 3n)
+    """Apply a program and read out; differentiable once, in amplitudes and angles.
 
     Stores the outgoing state alone: the backward recovers the incoming one by un-applying the gates.
     """
+    out, z = _CompiledStep.apply(amplitudes, angles, program)  # type: ignore[no-untyped-call]
+    return out, z
 
+
+class _CompiledStep(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, amplitudes: Tensor, angles: Tensor, program: KernelProgram) -> tuple[Tensor, Tensor]:
         batch, n = amplitudes.shape[0], program.n_qubits

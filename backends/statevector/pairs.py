@@ -15,6 +15,7 @@ The matrices are products of *atoms*, one per gate, so that the kernel can turn 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ import numpy as np
 import torch
 from scipy.linalg import cossin
 
-from backends.circuit import Circuit, Gate
+from backends.circuit import Gate
 from backends.gates import CONTROLLED, constant
 
 # Kinds of atoms, as the kernel numbers them.
@@ -159,13 +160,12 @@ class KernelProgram:
     longest: int
 
 
-def compile_circuit(circuit: Circuit, pass_width: int = PASS_WIDTH) -> KernelProgram:
-    """Return the kernel program of a circuit, its passes spanning at most `pass_width` qubits (at least 2)."""
+def compile_gates(n: int, gates: Iterable[Gate], pass_width: int = PASS_WIDTH) -> KernelProgram:
+    """Return the kernel program of gates on `n` qubits, its passes spanning at most `pass_width` qubits (2 or more)."""
     compiler = _Compiler()
-    for gate in circuit.gates:
+    for gate in gates:
         compiler.add(gate)
     compiler.finish()
-    n = circuit.n_qubits
     passes: list[list[int]] = []
     offsets: list[int] = []
     operations: list[list[int]] = []

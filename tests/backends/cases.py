@@ -34,7 +34,12 @@ class Setting:
 
 
 # Nothing is ever truncated.
-COMPLETE = (Setting("statevector"), Setting("mps", {"max_bond": None}), Setting("mps", {"max_bond": 16}))
+COMPLETE = (
+    Setting("statevector", {"engine": "kernel"}),
+    Setting("statevector", {"engine": "contraction"}),
+    Setting("mps", {"max_bond": None}),
+    Setting("mps", {"max_bond": 16}),
+)
 # Site tensors of 3, 1, 1 and 3 qubits, whose bonds hold STEPS_THAT_FIT exactly: rank 2 per layer of a chain or of
 # brickwork; a ring's closing gate crosses every cut once more.
 FITTING = Setting("mps", {"max_bond": 4})

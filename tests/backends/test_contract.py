@@ -105,7 +105,7 @@ def test_a_circuit_without_gates_changes_nothing(setting: Setting) -> None:
     state = backend.initial_state(2)
     after, z = backend.step(state, torch.zeros(2, 0, dtype=torch.float64))
     assert torch.equal(backend.to_dense(after), backend.to_dense(state))
-    assert torch.equal(z, backend.readout(state))
+    assert torch.equal(z, backend.readout(state))  # |0...0> leaves nothing to round
 
 
 # Law 2: reading never changes what is read.
@@ -117,7 +117,8 @@ def test_reading_changes_nothing(setting: Setting, dtype: torch.dtype, topology:
     backend = setting.create(circuit, dtype)
     state, z = run(backend, random_angles(circuit, 3, batch=2))
     before = [tensor.clone() for tensor in state.tensors]
-    assert torch.equal(backend.readout(state), z[-1])
+    first = backend.readout(state)
+    assert largest(first - z[-1]) <= readout_tolerance(dtype, 1)
     for _ in range(2):
         backend.entanglement_entropy(state)
         backend.expectation(state, ["XYZIXYZI", "Z" * N_QUBITS])
@@ -125,7 +126,7 @@ def test_reading_changes_nothing(setting: Setting, dtype: torch.dtype, topology:
         backend.to_dense(state)
         backend.to_quimb(state)
     assert all(torch.equal(a, b) for a, b in zip(before, state.tensors, strict=True))
-    assert torch.equal(backend.readout(state), z[-1])
+    assert torch.equal(backend.readout(state), first)
 
 
 @pytest.mark.parametrize("setting", ALL, ids=str)

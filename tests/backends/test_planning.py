@@ -11,7 +11,7 @@ import torch
 import backends.planning
 from backends import ContractionPlanner, InvalidInput
 from backends.planning import EFFORTS, Labels
-from tests.backends.cases import EXACT, ansatz_circuit, random_angles, run
+from tests.backends.cases import EXACT, FITTING, ansatz_circuit, random_angles, run
 
 # Name: labels of the tensors, labels of the result. "batch" is shared by tensors and result, as in the backends.
 NETWORKS: dict[str, tuple[list[Labels], Labels]] = {
@@ -82,7 +82,7 @@ def test_slicing_respects_its_limit(max_elements: int) -> None:
 def test_backends_take_a_planner_that_slices() -> None:
     circuit = ansatz_circuit("ring", n_qubits=6)
     angles = random_angles(circuit, 1, batch=2)
-    for setting in EXACT[:2]:
+    for setting in (EXACT[1], FITTING):
         backend = setting.create(circuit)
         options = {**setting.options, "planner": ContractionPlanner(cache_dir=None, max_elements=64)}
         sliced = type(setting)(setting.name, options).create(circuit)
@@ -111,7 +111,7 @@ def test_a_plan_can_be_read() -> None:
 
 
 def test_the_plan_of_a_step_can_be_read() -> None:
-    backend = EXACT[0].create(ansatz_circuit("ring"))
+    backend = EXACT[1].create(ansatz_circuit("ring"))
     assert "largest intermediate" in str(backend.contraction_plan(4))  # type: ignore[attr-defined]
 
 

@@ -11,7 +11,7 @@ from hypothesis.strategies import DrawFn
 
 from backends import Circuit
 from tests import oracle
-from tests.backends.cases import Setting, gradient, largest, n_gates, random_unitary, run, run_oracle
+from tests.backends.cases import COMPLETE, Setting, gradient, largest, n_gates, random_unitary, run, run_oracle
 from tests.tolerances import readout_tolerance, state_tolerance, weight_tolerance
 
 ANGLES = st.one_of(st.sampled_from([0.0, torch.pi, -torch.pi, torch.pi / 2]), st.floats(-7, 7, width=32))
@@ -53,14 +53,14 @@ def test_exact_backends_agree_with_the_oracle(case: tuple[Circuit, torch.Tensor,
     circuit, angles, _ = case
     psi, expected = run_oracle(circuit, angles)
     gates = n_gates(circuit, len(angles))
-    for setting in (Setting("statevector"), Setting("mps", {"max_bond": 2 ** (circuit.n_qubits // 2)})):
+    for setting in (*COMPLETE[:2], Setting("mps", {"max_bond": 2 ** (circuit.n_qubits // 2)})):
         backend = setting.create(circuit)
         state, z = run(backend, angles)
         dense = backend.to_dense(state)
         assert largest((dense - psi).norm(dim=1)) <= state_tolerance(torch.complex128, gates)
         assert largest(z - expected) <= readout_tolerance(torch.complex128, gates)
         assert largest(z) <= 1 + readout_tolerance(torch.complex128, gates)
-        assert torch.equal(backend.readout(state), z[-1])
+        assert largest(backend.readout(state) - z[-1]) <= readout_tolerance(torch.complex128, 1)
 
 
 @given(runs())
@@ -80,7 +80,7 @@ def test_truncated_runs_keep_their_promises(case: tuple[Circuit, torch.Tensor, S
     assert (deviation <= 2 * (bound + rounding).sqrt()).all()
     assert largest(z) <= 1 + rounding
     assert largest(dense.norm(dim=1) - 1) <= rounding
-    assert torch.equal(backend.readout(state), z[-1])
+    assert largest(backend.readout(state) - z[-1]) <= rounding
     if circuit.n_angles:
         found = gradient(z.square().sum() + backend.fidelity(state, backend.initial_state(2)).sum(), leaf)
         assert torch.isfinite(found).all()

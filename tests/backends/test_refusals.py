@@ -15,7 +15,8 @@ from backends import Circuit, ContractionPlanner, InvalidInput, create_backend
 from tests.backends.cases import EXACT, FITTING, N_QUBITS, TRUNCATING, Setting, ansatz_circuit
 
 NAN = float("nan")
-SETTINGS = (EXACT[0], EXACT[1], TRUNCATING[0])
+UNTRUNCATED = EXACT[2]  # max_bond=None
+SETTINGS = (EXACT[0], UNTRUNCATED, TRUNCATING[0])
 
 
 def refused(call: Callable[[], Any], *mentions: str) -> None:
@@ -41,7 +42,8 @@ def ring() -> Circuit:
 def test_unknown_backend_and_options() -> None:
     refused(lambda: create_backend("statevectr", ring()), "unknown backend 'statevectr'", "Did you mean 'statevector'?")
     refused(lambda: create_backend("mps", ring(), maxbond=4), "option 'maxbond'", "Did you mean 'max_bond'?")
-    refused(lambda: create_backend("statevector", ring(), max_bond=4), "option 'max_bond'", "dtype, planner")
+    refused(lambda: create_backend("statevector", ring(), max_bond=4), "option 'max_bond'", "engine, dtype, planner")
+    refused(lambda: create_backend("statevector", ring(), engine="kernels"), "engine", "Did you mean 'kernel'?")
     for name in (None, 3, ["mps"], ""):
         refused(lambda name=name: create_backend(name, ring()), "unknown backend")  # type: ignore[misc]
 
@@ -266,8 +268,8 @@ def test_gates_of_quimb_without_a_counterpart() -> None:
         (EXACT[0], 40, "mps"),
         (EXACT[0], 60, "mps"),
         (EXACT[0], 2000, "mps"),
-        (EXACT[1], 60, "smaller max_bond"),
-        (EXACT[1], 2000, "smaller max_bond"),
+        (UNTRUNCATED, 60, "smaller max_bond"),
+        (UNTRUNCATED, 2000, "smaller max_bond"),
         (Setting("mps", {"max_bond": 2**20}), 60, "smaller max_bond"),
     ],
     ids=str,

@@ -78,7 +78,7 @@ def test_shapes_are_those_of_an_lstm(backend: str, x: Tensor) -> None:
     assert z.shape == lstm(x)[0].shape == (BATCH, TIME, 3 * QUBITS)
     assert state.batch_size == BATCH
     assert state.n_qubits == QUBITS
-    assert torch.equal(model.backend.readout(state), z[:, -1])
+    assert largest(model.backend.readout(state) - z[:, -1]) <= readout_tolerance(torch.complex64, 1)
     assert (z.dtype, state.dtype) == (torch.float32, torch.complex64)
 
 
