@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+import yaml
+
 from backends.errors import InvalidInput
 from lightning_modules.cli import exit_code
 
+_DEFAULTS = Path(__file__).parent.parent / "conf" / "compare.yaml"
 DESCRIPTION = """Compare the exact state with matrix product states of several bond dimensions, all with the same
 weights. Trains the configuration first (or finds it trained), unless --checkpoint names trained weights. Every other
 setting, such as --model.n_qubits 8 or --seed 1, is that of 'tnqrnn fit'."""
@@ -28,12 +31,11 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--config", help="shipped configuration or path of a YAML file; not needed with --checkpoint")
-    parser.add_argument(
-        "--max-bond", type=int, nargs="+", default=[1, 2, 4, 8], metavar="CHI", help="bond dimensions (1 2 4 8)"
-    )
+    parser.add_argument("--max-bond", type=int, nargs="+", metavar="CHI", help="bond dimensions (%(default)s)")
     parser.add_argument("--checkpoint", type=Path, help="trained weights; without it the configuration is trained")
-    parser.add_argument("--samples", type=int, default=64, help="test sequences on which errors are measured (64)")
+    parser.add_argument("--samples", type=int, help="test sequences on which errors are measured (%(default)s)")
     parser.add_argument("--out", type=Path, help="folder of the results (default: 'comparison' in the run's directory)")
+    parser.set_defaults(**yaml.safe_load(_DEFAULTS.read_text()))
     return parser
 
 
