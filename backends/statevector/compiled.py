@@ -17,6 +17,9 @@ from backends.statevector import kernel
 from backends.statevector.pairs import KernelProgram
 from backends.statevector.simd import LANES
 
+# Rows updated by gates, over all tiles, below which handing work to another thread costs more than it saves (100 us).
+_WORTH_A_THREAD = 2**14
+
 
 def compiled_step(
     amplitudes: Tensor,  # (batch, 2**n)
@@ -39,7 +42,7 @@ class _CompiledStep(torch.autograd.Function):
         z, norms = angles.new_empty(batch, 3 * n), angles.new_empty(batch)
         tables = _tables(program, angles.dtype)
         arrays = [_real(amplitudes), _half_angles(angles), n, *tables, _real(out), z.numpy(), norms.numpy()]
-        _over_tiles(batch, lambda first, last: kernel.forward(*arrays, first, last))
+        _over_tiles(batch, program, lambda first, last: kernel.forward(*arrays, first, last))
         ctx.save_for_backward(out, angles, z, norms)
         ctx.program = program
         return out, z
@@ -53,7 +56,7 @@ class _CompiledStep(torch.autograd.Function):
         arrays = [_real(out), _real(g_out), _half_angles(angles), z.numpy(), norms.numpy(), _numpy(g_z)]
         arrays += [program.n_qubits, *_tables(program, angles.dtype), program.longest]
         arrays += [_real(before), _real(g_before), g_angles.numpy()]
-        _over_tiles(len(out), lambda first, last: kernel.backward(*arrays, first, last))
+        _over_tiles(len(out), program, lambda first, last: kernel.backward(*arrays, first, last))
         return g_before, g_angles, None
 
 
@@ -79,14 +82,14 @@ def _tables(program: KernelProgram, dtype: torch.dtype) -> tuple[Any, ...]:
     return program.passes, program.offsets, program.operations, program.atoms, fixed
 
 
-def _over_tiles(batch: int, work: Callable[[int, int], None]) -> None:
+def _over_tiles(batch: int, program: KernelProgram, work: Callable[[int, int], None]) -> None:
     """Call work(first, last) over all tiles, in as many threads as torch would use.
 
     Threads of our own rather than Numba's: those must not be used after a fork, as in workers that load data.
     """
     tiles = -(-batch // LANES)
     threads = min(torch.get_num_threads(), tiles)
-    if threads == 1:
+    if threads == 1 or tiles * program.row_updates < _WORTH_A_THREAD:
         work(0, tiles)
         return
     cuts = [tiles * k // threads for k in range(threads + 1)]

@@ -159,6 +159,11 @@ class KernelProgram:
     fixed: Array
     longest: int
 
+    @property
+    def row_updates(self) -> int:
+        """How many rows all operations update in one tile: a measure of the work."""
+        return len(self.operations) << self.n_qubits
+
 
 def compile_gates(n: int, gates: Iterable[Gate], pass_width: int = PASS_WIDTH) -> KernelProgram:
     """Return the kernel program of gates on `n` qubits, its passes spanning at most `pass_width` qubits (2 or more)."""

@@ -42,6 +42,8 @@ def draw_metric(comparison: Comparison, path: Path) -> None:
         axes.axhline(comparison.exact.metric, color=EXACT, linestyle="--", label="exact statevector")
         axes.plot(bonds, values, **look(0), label="MPS, same weights")
         _bond_axis(axes, comparison)
+        # A few test samples more or less are no effect of truncation: keep them small in the picture.
+        axes.set_ylim(min([*values, comparison.exact.metric]) - 0.03, max([*values, comparison.exact.metric]) + 0.03)
         axes.set_ylabel(f"test {comparison.metric_name}")
         axes.set_title(f"{comparison.task}: what truncation costs the task")
         axes.legend()
@@ -59,7 +61,7 @@ def draw_readout_error(comparison: Comparison, path: Path) -> None:
         axes.plot([], [], color=EXACT, label="readouts fed back")
         axes.plot([], [], color=EXACT, linestyle=":", label="exact run's angles")
         _time_axis(axes)
-        axes.set_yscale("log")
+        _error_axis(axes)
         axes.set_ylabel("rms readout error  |z − z_exact|")
         axes.set_title(f"{comparison.task}: readout error over time")
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -77,7 +79,7 @@ def draw_fidelity(comparison: Comparison, path: Path) -> None:
         axes.plot([], [], color=EXACT, label="measured")
         axes.plot([], [], color=EXACT, linestyle=":", label="ledger's bound")
         _time_axis(axes)
-        axes.set_yscale("log")
+        _error_axis(axes)
         axes.set_ylabel("infidelity  1 − |⟨exact|MPS⟩|²  (mean)")
         axes.set_title(f"{comparison.task}: error and its bound, exact run's angles")
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -88,11 +90,12 @@ def draw_gradient(comparison: Comparison, path: Path) -> None:
     with figure(path) as drawing:
         axes = drawing.add_subplot()
         bonds = comparison.bonds
-        axes.plot(bonds, [row.gradient_error for row in comparison.truncated], **look(0), label="relative error")
+        error = [max(row.gradient_error, _ROUNDING) for row in comparison.truncated]
+        axes.plot(bonds, error, **look(0), label="relative error")
         lost = [max(1 - row.gradient_cosine, _ROUNDING) for row in comparison.truncated]
         axes.plot(bonds, lost, **look(1), linestyle="--", label="1 − cosine")
         _bond_axis(axes, comparison)
-        axes.set_yscale("log")
+        _error_axis(axes)
         axes.set_ylabel("gradient against the exact one")
         axes.set_title(f"{comparison.task}: gradient of the training loss")
         axes.legend()
@@ -127,15 +130,15 @@ def draw_cost(comparison: Comparison, path: Path) -> None:
         bonds = comparison.bonds
         left.plot(bonds, [1e3 * row.seconds_per_timestep for row in comparison.truncated], **look(0), label="MPS")
         left.axhline(1e3 * comparison.exact.seconds_per_timestep, color=EXACT, linestyle="--", label="exact")
-        left.set_ylabel("time per timestep (ms), forward + backward")
+        left.set_ylabel("time per timestep (ms)")
         right.plot(bonds, [row.stored_bytes_per_timestep / 2**20 for row in comparison.truncated], **look(0))
         right.axhline(comparison.exact.stored_bytes_per_timestep / 2**20, color=EXACT, linestyle="--")
-        right.set_ylabel("stored for the backward per timestep (MiB)")
+        right.set_ylabel("stored per timestep (MiB)")
         for axes in (left, right):
             _bond_axis(axes, comparison)
             axes.set_ylim(bottom=0)
         left.legend()
-        drawing.suptitle(f"{comparison.task}: cost of a training step")
+        drawing.suptitle(f"{comparison.task}: cost of a training step (forward and backward)")
 
 
 def _bond_axis(axes: Axes, comparison: Comparison) -> None:
@@ -145,6 +148,13 @@ def _bond_axis(axes: Axes, comparison: Comparison) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticklabels([str(bond) for bond in bonds])
     axes.set_xlabel("bond dimension χ")
+
+
+def _error_axis(axes: Axes) -> None:
+    """Logarithmic, with a line below which an error is rounding and is drawn on the line."""
+    axes.set_yscale("log")
+    axes.axhline(_ROUNDING, color=EXACT, linewidth=0.8)
+    axes.annotate("rounding", (1.0, _ROUNDING), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7)
 
 
 def _time_axis(axes: Axes) -> None:
