@@ -11,12 +11,13 @@ from torch import Tensor
 from backends.base import Backend
 from backends.circuit import Circuit
 from backends.entropy import entropies_of_dense
-from backends.errors import require_choice
+from backends.errors import InvalidInput, require_choice
 from backends.local import apply_gates, one_qubit_readouts, plan_gates
 from backends.memory import require_memory
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner
 from backends.statevector.compiled import compiled_step
 from backends.statevector.pairs import KernelProgram, compile_gates
+from backends.statevector.reversible import Moment
 from backends.statevector.state import StatevectorState
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 
 ENGINES = ("auto", "kernel", "contraction")
+GRADIENTS = ("stored", "reversible")
 
 
 class StatevectorBackend(Backend[StatevectorState]):
@@ -34,6 +36,9 @@ class StatevectorBackend(Backend[StatevectorState]):
     `engine` says how a step is computed. "kernel": the compiled kernel for the CPU (see `kernel`). "contraction": the
     gates of one timestep, one-qubit gates fused into two-qubit ones, and the state are one tensor network, contracted
     by torch on any device in the order that the `planner` finds. "auto": the kernel on the CPU, contraction elsewhere.
+
+    `gradient` says what the kernel keeps for the backward. "stored": one state per timestep. "reversible": no state,
+    the earlier ones are recovered from the last (see `reversible`), so that memory does not grow with the timesteps.
     """
 
     name = "statevector"
@@ -44,11 +49,15 @@ class StatevectorBackend(Backend[StatevectorState]):
         circuit: Circuit,
         *,
         engine: str = "auto",
+        gradient: str = "stored",
         dtype: torch.dtype = torch.complex64,
         planner: ContractionPlanner = DEFAULT_PLANNER,
     ) -> None:
         super().__init__(circuit, dtype=dtype, planner=planner)
         self._engine = require_choice(self.name, "engine", engine, ENGINES)
+        self._gradient = require_choice(self.name, "gradient", gradient, GRADIENTS)
+        if gradient == "reversible" and engine == "contraction":
+            raise InvalidInput("statevector: gradient='reversible' needs the kernel; leave engine out.")
 
     @cached_property
     def _kernel_program(self) -> KernelProgram:
@@ -78,8 +87,11 @@ class StatevectorBackend(Backend[StatevectorState]):
 
     def _step(self, state: StatevectorState, angles: Tensor) -> tuple[StatevectorState, Tensor]:
         if self._uses_kernel(angles.device):
-            amplitudes, z = compiled_step(state.amplitudes, angles, self._kernel_program)
-            return StatevectorState(self.n_qubits, amplitudes), z
+            moments = None
+            if self._gradient == "reversible" and torch.is_grad_enabled():
+                moments = state.moment or Moment(state.amplitudes.detach()), Moment(None)
+            amplitudes, z = compiled_step(state.amplitudes, angles, self._kernel_program, moments)
+            return StatevectorState(self.n_qubits, amplitudes, moments[1] if moments else None), z
         evolved = apply_gates(self._planner, state.amplitudes[:, None, :, None], self._matrices(angles))
         state = StatevectorState(self.n_qubits, evolved[:, 0, :, 0])
         return state, self._readout(state)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from backends.base import State
 from backends.planning import Labels
+from backends.statevector.reversible import Moment
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,13 +19,15 @@ class StatevectorState(State):
 
     n_qubits: int
     amplitudes: Tensor
+    moment: Moment | None = None  # of a reversible run
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
         return (self.amplitudes,)
 
     def _replace(self, tensors: Sequence[Tensor]) -> StatevectorState:
-        return StatevectorState(self.n_qubits, *tensors)
+        (amplitudes,) = tensors
+        return StatevectorState(self.n_qubits, amplitudes)
 
     @property
     def truncation_error(self) -> Tensor:

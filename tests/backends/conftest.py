@@ -52,7 +52,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if not worst:
         return
     terminalreporter.section("worst error of the contract suite")
-    row = "{:<18}{:<12}{:<14}{:>10}{:>11}"
+    row = "{:<26}{:<12}{:<14}{:>10}{:>11}"
     terminalreporter.write_line(row.format("backend", "dtype", "quantity", "error", "tolerance"))
     for (setting, dtype, quantity), (error, tolerance) in sorted(worst.items()):
         terminalreporter.write_line(row.format(setting, dtype, quantity, f"{error:.1e}", f"{tolerance:.1e}"))

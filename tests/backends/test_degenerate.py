@@ -90,7 +90,7 @@ def test_all_angles_zero(
 
 
 @pytest.mark.parametrize("entangler", ["crx", "rxx"])
-@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("steps", [3])
 @pytest.mark.parametrize("setting", [FITTING, TRUNCATING[0]], ids=str)
 def test_all_angles_zero_read_out_at_several_sites(
     setting: Setting, dtype: torch.dtype, topology: str, entangler: str, steps: int, check: Check
@@ -129,8 +129,8 @@ def test_product_states(setting: Setting, dtype: torch.dtype, check: Check) -> N
 
 
 @pytest.mark.parametrize("cutoff", [0.0, 1e-3])
-@pytest.mark.parametrize("pairs", [2, 3, 4])
-@pytest.mark.parametrize("max_bond", [1, 2, 3, 5])
+@pytest.mark.parametrize("pairs", [2, 4])
+@pytest.mark.parametrize("max_bond", [1, 3, 5])
 def test_cutting_inside_a_multiplet_stays_finite(max_bond: int, pairs: int, cutoff: float, dtype: torch.dtype) -> None:
     """Which of the equal Schmidt values go is a matter of rounding; the loss is not differentiable there."""
     circuit = rotated(bell_pairs(pairs), "rxx")
@@ -166,7 +166,21 @@ def test_tiny_columns_survive_a_qr() -> None:
         assert torch.isfinite(torch.view_as_real(moved.resolve_conj())).all()
 
 
-@pytest.mark.parametrize("scale", [1e-2, 1e-5, 1e-8])
+@pytest.mark.parametrize("max_bond", [2, 3, 4])
+@pytest.mark.parametrize("scale", [1e-3, 1e-5, 1e-6, 1e-8])
+def test_tiny_angles_in_single_precision(scale: float, max_bond: int, topology: str) -> None:
+    """How training starts: Schmidt values of products of small angles, 1e-20 and less, whose squares underflow."""
+    circuit = ansatz_circuit(topology)
+    backend = Setting("mps", {"max_bond": max_bond}).create(circuit, torch.complex64)
+    for seed in range(3):
+        leaf = random_angles(circuit, 2, 2, seed, scale).float().requires_grad_()
+        state, z = run(backend, leaf)
+        assert torch.isfinite(z).all()
+        found = gradient(z.square().sum() + backend.expectation(state, "ZXZXZXZX").sum(), leaf)
+        assert torch.isfinite(found).all()
+
+
+@pytest.mark.parametrize("scale", [1e-2, 1e-8])
 @pytest.mark.parametrize("entangler", ["crx", "rxx"])
 def test_small_angles(scale: float, entangler: str, dtype: torch.dtype, topology: str, check: Check) -> None:
     """Between product states and generic ones. The readouts alone: see the limit above for angles of rounding size."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from backends import Circuit
 from tests.backends.cases import (
     EXACT,
+    FITTING,
     N_QUBITS,
     TRUNCATING,
     Setting,
@@ -52,7 +53,7 @@ def compare(setting: Setting, circuit: Circuit, angles: Tensor, check: Check) ->
     check(setting, torch.complex128, "differences", directional_error(loss, angles, found), DIFFERENCE)
 
 
-@pytest.mark.parametrize("setting", [*EXACT, *TRUNCATING], ids=str)
+@pytest.mark.parametrize("setting", [EXACT[0], FITTING, *TRUNCATING], ids=str)
 @pytest.mark.parametrize("entangler", ["crx", "rxx"])
 def test_ansatz(setting: Setting, topology: str, entangler: str, check: Check) -> None:
     circuit = ansatz_circuit(topology, entangler)
@@ -61,7 +62,7 @@ def test_ansatz(setting: Setting, topology: str, entangler: str, check: Check) -
 
 
 @pytest.mark.parametrize("setting", [EXACT[0], *TRUNCATING], ids=str)
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_random_circuit(setting: Setting, seed: int, check: Check) -> None:
     circuit = random_circuit(N_QUBITS, 30, seed)
     compare(setting, circuit, random_angles(circuit, 2, batch=1, seed=seed, scale=1.0), check)
@@ -104,7 +105,7 @@ def test_gradcheck(max_bond: int | None, topology: str) -> None:
         state, z = run(backend, angles)
         return z, backend.expectation(state, ["XYZI", "ZZXX"])
 
-    angles = random_angles(circuit, 2, batch=1, scale=1.0).requires_grad_()
+    angles = random_angles(circuit, 1, batch=1, scale=1.0).requires_grad_()
     assert torch.autograd.gradcheck(outputs, angles, eps=1e-6, atol=1e-6, rtol=1e-6)
 
 
