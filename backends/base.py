@@ -53,7 +53,7 @@ class State(ABC):
     @property
     @abstractmethod
     def infidelity_bound(self) -> Tensor:
-        """(batch,): proved upper bound on 1 - fidelity with the state that was never truncated; see `mps.state`."""
+        """(batch,): proved upper bound on 1 - fidelity with the state that was never truncated; see `mps.ledger`."""
 
     @abstractmethod
     def network(self) -> list[tuple[Tensor, Labels]]:
@@ -317,8 +317,9 @@ class Backend(ABC, Generic[S]):
             raise InvalidInput(
                 f"{self.name}: from_quimb needs a quimb tensor network or a sequence of at least one, got {states!r}."
             )
-        rows = [torch.from_numpy(network.to_dense().reshape(-1).copy()).to(self.dtype) for network in networks]
-        return self.from_dense(torch.stack(rows))
+        sites = [f"k{qubit}" for qubit in range(self.n_qubits)]
+        rows = [torch.tensor(network.to_dense(sites).reshape(-1)) for network in networks]
+        return self.from_dense(torch.stack(rows).to(self.dtype))
 
     def _sandwich(self, bra: State, ket: State, paulis: str = "") -> Tensor:
         """<bra| P |ket> as one planned contraction, (batch,)."""

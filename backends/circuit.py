@@ -248,7 +248,7 @@ class Circuit:
                 converted.append(name, *qubits)
                 angles += [float(value) for value in gate.params]
             elif len(qubits) in (1, 2) and not gate.controls:
-                converted.unitary(gate.array.reshape(2 ** len(qubits), -1), *qubits)
+                converted.unitary(gate.array.reshape(2 ** len(qubits), -1).copy(), *qubits)
             else:
                 raise InvalidInput(
                     f"Circuit: quimb's gate {gate.label} on {qubits} has no counterpart; decompose it into gates on "

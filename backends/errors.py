@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from math import isfinite
 
+import torch
 from torch import Tensor
 
 
@@ -60,3 +61,12 @@ def require_tensor(who: str, what: str, value: object) -> Tensor:
     raise InvalidInput(
         f"{who}: {what} must be a torch.Tensor, got {type(value).__name__}; convert with torch.as_tensor."
     )
+
+
+def refuse_second_derivatives(who: str) -> None:
+    """Refuse a backward that is to be differentiated again: its hand-written rule would answer with a wrong number."""
+    if torch.is_grad_enabled():  # in a backward, only under create_graph=True
+        raise InvalidInput(
+            f"{who}: there is no second derivative (create_graph=True) of its backward; use backend='statevector' with "
+            "engine='contraction'."
+        )

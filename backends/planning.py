@@ -24,7 +24,7 @@ import cotengra as ctg
 import platformdirs
 from torch import Tensor
 
-from backends.errors import InvalidInput, require_choice
+from backends.errors import InvalidInput, require_choice, require_positive_int
 
 EFFORTS = ("order", "greedy", "hyper")
 _WRITE_WEIGHT = 64
@@ -93,8 +93,8 @@ class ContractionPlanner:
 
     def __post_init__(self) -> None:
         require_choice("planning", "effort", self.effort, EFFORTS)
-        if self.max_elements is not None and self.max_elements < 1:
-            raise InvalidInput(f"planning: max_elements must be at least 1, got {self.max_elements}.")
+        if self.max_elements is not None:
+            require_positive_int("planning", "max_elements", self.max_elements)
 
     def plan(self, inputs: Sequence[Labels], output: Labels, shapes: Sequence[tuple[int, ...]]) -> ContractionPlan:
         """Return the plan for tensors with these index labels and shapes; a label's size is the same everywhere."""
@@ -109,12 +109,9 @@ class ContractionPlanner:
 def _plan(
     planner: ContractionPlanner, inputs: tuple[Labels, ...], output: Labels, shapes: tuple[tuple[int, ...], ...]
 ) -> ContractionPlan:
+    sizes = _sizes(inputs, output, shapes)
     inputs, output = _as_symbols(inputs, output)
-    sizes: dict[str, int] = {}
-    for labels, shape in zip(inputs, shapes, strict=True):
-        for label, size in zip(labels, shape, strict=True):
-            if sizes.setdefault(label, size) != size:
-                raise InvalidInput(f"planning: index {label!r} has sizes {sizes[label]} and {size} in one contraction.")
+    sizes = dict(zip(dict.fromkeys(label for labels in inputs for label in labels), sizes.values(), strict=True))
     in_order = _tree(inputs, output, sizes, _path_in_order(len(inputs)))
     found_by, tree = _best_tree(planner, inputs, output, sizes, in_order)
     if planner.max_elements is not None and tree.max_size() > planner.max_elements:
@@ -131,6 +128,21 @@ def _plan(
         found_by=found_by,
         _execute=_executor(tree),
     )
+
+
+def _sizes(inputs: tuple[Labels, ...], output: Labels, shapes: tuple[tuple[int, ...], ...]) -> dict[str, int]:
+    """The size of every index, in order of appearance; refuses a network that makes no sense."""
+    if not inputs or [len(labels) for labels in inputs] != [len(shape) for shape in shapes]:
+        raise InvalidInput(f"planning: labels {inputs} do not fit tensors of shapes {shapes}; give one label per axis.")
+    sizes: dict[str, int] = {}
+    for labels, shape in zip(inputs, shapes, strict=True):
+        for label, size in zip(labels, shape, strict=True):
+            if sizes.setdefault(label, size) != size:
+                raise InvalidInput(f"planning: index {label!r} has sizes {sizes[label]} and {size} in one contraction.")
+    for label in output:
+        if label not in sizes:
+            raise InvalidInput(f"planning: the result's index {label!r} belongs to no tensor.")
+    return sizes
 
 
 def _as_symbols(inputs: tuple[Labels, ...], output: Labels) -> tuple[tuple[Labels, ...], Labels]:
@@ -167,7 +179,7 @@ def _best_tree(
     if planner.effort == "order" or len(inputs) < 3:
         return "order", in_order
     file = _cache_file(planner, inputs, output, sizes)
-    cached = _read_path(file)
+    cached = _read_path(file, len(inputs))
     if cached is not None:
         return planner.effort, _tree(inputs, output, sizes, cached)
     candidates = [("order", in_order)]
@@ -211,13 +223,27 @@ def _cache_file(
     return planner.cache_dir / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
 
 
-def _read_path(file: Path | None) -> list[list[int]] | None:
+def _read_path(file: Path | None, n_tensors: int) -> list[list[int]] | None:
+    """The path kept for `n_tensors` tensors; None if it is absent, unreadable or no path: search again."""
     if file is None:
         return None
     try:
-        return list(json.loads(file.read_text()))
-    except (OSError, ValueError):  # absent, unreadable or cut short: search again
+        path = json.loads(file.read_text())
+    except (OSError, ValueError):
         return None
+    return path if _is_path(path, n_tensors) else None
+
+
+def _is_path(path: object, n_tensors: int) -> bool:
+    """Whether this is a list of pairs that contracts `n_tensors` tensors to one."""
+    if not isinstance(path, list) or len(path) != n_tensors - 1:
+        return False
+    for left, pair in zip(range(n_tensors, 1, -1), path, strict=True):
+        if not isinstance(pair, list) or len(pair) != 2 or not all(type(k) is int and 0 <= k < left for k in pair):
+            return False
+        if pair[0] == pair[1]:
+            return False
+    return True
 
 
 def _write_path(file: Path | None, path: Sequence[Sequence[int]]) -> None:

@@ -14,10 +14,11 @@ from backends.local import apply_gates
 from backends.memory import require_memory
 from backends.mps.canonical import canonicalise
 from backends.mps.layout import Layout
+from backends.mps.ledger import Ledger
 from backends.mps.moves import Truncation, insert_factors, shift_centre, split_pair, truncate_sweep
 from backends.mps.readout import entanglement_entropies, readouts
 from backends.mps.schedule import Operation, schedule
-from backends.mps.state import Ledger, MPSState
+from backends.mps.state import MPSState
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner
 from backends.program import BoundProgram, FusedGate
 from backends.statevector import StatevectorBackend, StatevectorState
@@ -220,5 +221,6 @@ class MPSBackend(Backend[MPSState]):
             )
             for piece, names in state[sample].network()
         ]
-        network = qtn.TensorNetwork(tensors)
-        return network.squeeze()
+        return qtn.TensorNetworkGenVector.from_TN(
+            qtn.TensorNetwork(tensors).squeeze(), sites=range(self.n_qubits), site_tag_id="I{}", site_ind_id="k{}"
+        )

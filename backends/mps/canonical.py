@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from backends.errors import refuse_second_derivatives
 from backends.mps.split import safe_pinv_adjoint, safe_qr
 
 
@@ -39,6 +40,7 @@ class _Canonicalise(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
+        refuse_second_derivatives("mps")
         half = len(ctx.saved_tensors) // 2
         inputs, outputs = ctx.saved_tensors[:half], ctx.saved_tensors[half:]
         cotangent = _tangent_vector(outputs, grads)

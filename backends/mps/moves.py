@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from backends.mps.ledger import Ledger
 from backends.mps.split import move_left, move_right, split_left, split_right
-from backends.mps.state import Ledger
 
 
 @dataclass(frozen=True)

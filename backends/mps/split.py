@@ -32,6 +32,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from backends.errors import refuse_second_derivatives
+
 # Size of a singular value, or of a gap, relative to the largest, below which it is noise. Well above the rounding
 # unit, because a cotangent's rounding error is divided by it, and well below what a state of interest resolves.
 _NOISE = {torch.float32: 3e-5, torch.float64: 1e-9}
@@ -46,13 +48,13 @@ def _safe_inverse(values: Tensor, largest: Tensor) -> Tensor:
 
 
 def safe_qr(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Reduced QR of matrices (batch, m, k) of a normalised state.
+    """Reduced QR of matrices (batch, m, k) of a normalised state, computed in double precision.
 
-    Entries whose square underflows are set to zero first: LAPACK's Householder vectors turn NaN on a column of them.
+    Products of small angles make columns of norm 1e-26 and less, whose squares underflow in single precision: LAPACK's
+    Householder vectors turn NaN there.
     """
-    underflow = torch.finfo(matrix.dtype).tiny ** 0.5
-    q, r = torch.linalg.qr(torch.where(matrix.abs() < underflow, torch.zeros_like(matrix), matrix))
-    return q, r
+    q, r = torch.linalg.qr(matrix.to(torch.complex128))
+    return q.to(matrix.dtype), r.to(matrix.dtype)
 
 
 def safe_pinv_adjoint(matrix: Tensor) -> Tensor:
@@ -83,6 +85,7 @@ class _TruncatingSplit(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        refuse_second_derivatives("mps")
         u, s, vh, kept = ctx.saved_tensors
         missing = s.shape[1] - grads[0].shape[2]
         keep = kept.to(s.dtype)
@@ -118,6 +121,7 @@ class _MoveCentre(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+        refuse_second_derivatives("mps")
         q, r, neighbour = ctx.saved_tensors
         g_q, g_moved = grads
         g_centre = q @ (g_moved @ neighbour.mH)

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from backends.errors import refuse_second_derivatives
 from backends.statevector import kernel
 from backends.statevector.pairs import KernelProgram
 from backends.statevector.reversible import Moment
@@ -58,8 +58,8 @@ class _CompiledStep(torch.autograd.Function):
         return out, z
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, g_out: Tensor, g_z: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        refuse_second_derivatives("statevector")
         angles, z, norms, *stored = ctx.saved_tensors
         out = ctx.moments[1].take() if ctx.moments else stored[0]
         before, g_before, g_angles = _pull_back(out, g_out, angles, z, norms, g_z, ctx.program)

@@ -37,6 +37,7 @@ class Setting:
 COMPLETE = (
     Setting("statevector", {"engine": "kernel"}),
     Setting("statevector", {"engine": "contraction"}),
+    Setting("statevector", {"gradient": "reversible"}),
     Setting("mps", {"max_bond": None}),
     Setting("mps", {"max_bond": 16}),
 )
@@ -71,10 +72,10 @@ def random_unitary(size: int, seed: int) -> Tensor:
 
 
 def random_angles(circuit: Circuit, steps: int, batch: int, seed: int = 0, scale: float = 3.0) -> Tensor:
-    """(steps, batch, n_angles), uniform in [-scale, scale], float64."""
+    """(steps, batch, n_angles), uniform in [-scale, scale]; float64 with values that float32 has too."""
     generator = torch.Generator().manual_seed(1000 + seed)
     uniform = torch.rand(steps, batch, circuit.n_angles, dtype=torch.float64, generator=generator)
-    return scale * (2 * uniform - 1)
+    return (scale * (2 * uniform - 1)).float().double()
 
 
 def random_states(n_qubits: int, batch: int, seed: int = 0) -> Tensor:
@@ -158,6 +159,38 @@ def directional_error(function: Any, point: Tensor, found: Tensor, directions: i
         value = (found * direction).sum() / direction.norm()
         worst = max(worst, float((value - expected).abs() / expected.abs().clamp(min=float(found.norm()) / 10)))
     return worst
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the oracle says: final amplitudes, readouts of every timestep, gradient of `Loss.random` in the angles."""
+
+    amplitudes: Tensor
+    readouts: Tensor
+    gradient: Tensor
+
+
+_EXPECTED: dict[Any, Expected] = {}
+
+
+def expect(circuit: Circuit, angles: Tensor, state_term: float = 1.0) -> Expected:
+    """The oracle's answer, kept: it is the same for every backend and dtype that is compared with it."""
+    matrices = [gate.matrix.numpy().tobytes() for gate in circuit.gates if gate.matrix is not None]
+    gates = [(gate.name, gate.qubits) for gate in circuit.gates]
+    key = (
+        circuit.n_qubits,
+        str(gates),
+        *matrices,
+        angles.shape,
+        angles.detach().double().numpy().tobytes(),
+        state_term,
+    )
+    if key not in _EXPECTED:
+        leaf = angles.detach().double().clone().requires_grad_()
+        psi, z = run_oracle(circuit, leaf)
+        loss = Loss.random(circuit.n_qubits, angles.shape[0], angles.shape[1], state_term)
+        _EXPECTED[key] = Expected(psi.detach(), z.detach(), gradient(loss(psi, z), leaf))
+    return _EXPECTED[key]
 
 
 def largest(values: Tensor | Sequence[float]) -> float:

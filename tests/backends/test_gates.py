@@ -9,11 +9,13 @@ from backends import Circuit
 from backends.gates import GATES
 from tests import oracle
 from tests.backends.cases import (
+    COMPLETE,
     EXACT,
     FITTING,
     N_QUBITS,
     Loss,
     Setting,
+    expect,
     gradient,
     largest,
     n_gates,
@@ -22,7 +24,6 @@ from tests.backends.cases import (
     random_unitary,
     relative_error,
     run,
-    run_oracle,
 )
 from tests.backends.conftest import Check
 from tests.tolerances import GRADIENT, readout_tolerance, state_tolerance
@@ -50,14 +51,14 @@ def around(gate: str, qubits: tuple[int, ...], n_qubits: int = N_QUBITS) -> Circ
 def compare(circuit: Circuit, setting: Setting, dtype: torch.dtype, check: Check) -> None:
     loss, gates = Loss.random(circuit.n_qubits, 1, batch=2), n_gates(circuit)
     backend = setting.create(circuit, dtype)
-    angles = random_angles(circuit, 1, batch=2).to(backend.real_dtype).requires_grad_()
-    exact = angles.detach().double().requires_grad_()
+    angles = random_angles(circuit, 1, batch=2)
+    expected = expect(circuit, angles)
+    angles = angles.to(backend.real_dtype).requires_grad_()
     state, z = run(backend, angles)
-    psi, expected = run_oracle(circuit, exact)
     dense = backend.to_dense(state)
-    check(setting, dtype, "state", largest((dense - psi).norm(dim=1)), state_tolerance(dtype, gates))
-    check(setting, dtype, "readout", largest(z - expected), readout_tolerance(dtype, gates))
-    error = relative_error(gradient(loss(dense, z), angles), gradient(loss(psi, expected), exact))
+    check(setting, dtype, "state", largest((dense - expected.amplitudes).norm(dim=1)), state_tolerance(dtype, gates))
+    check(setting, dtype, "readout", largest(z - expected.readouts), readout_tolerance(dtype, gates))
+    error = relative_error(gradient(loss(dense, z), angles), expected.gradient)
     check(setting, dtype, "gradient", error, GRADIENT[dtype])
 
 
@@ -91,7 +92,7 @@ def test_gate_in_single_precision(gate: str, setting: Setting, check: Check) -> 
 @pytest.mark.parametrize("seed", range(3))
 def test_random_circuits(seed: int, dtype: torch.dtype, check: Check) -> None:
     circuit = random_circuit(6, 30, seed)
-    for setting in (EXACT[0], EXACT[1], EXACT[2]):
+    for setting in COMPLETE:
         compare(circuit, setting, dtype, check)
 
 

@@ -15,7 +15,7 @@ from backends import Circuit, ContractionPlanner, InvalidInput, create_backend
 from tests.backends.cases import EXACT, FITTING, N_QUBITS, TRUNCATING, Setting, ansatz_circuit
 
 NAN = float("nan")
-UNTRUNCATED = EXACT[2]  # max_bond=None
+UNTRUNCATED = Setting("mps", {"max_bond": None})
 SETTINGS = (EXACT[0], UNTRUNCATED, TRUNCATING[0])
 
 
@@ -42,7 +42,7 @@ def ring() -> Circuit:
 def test_unknown_backend_and_options() -> None:
     refused(lambda: create_backend("statevectr", ring()), "unknown backend 'statevectr'", "Did you mean 'statevector'?")
     refused(lambda: create_backend("mps", ring(), maxbond=4), "option 'maxbond'", "Did you mean 'max_bond'?")
-    refused(lambda: create_backend("statevector", ring(), max_bond=4), "option 'max_bond'", "engine, dtype, planner")
+    refused(lambda: create_backend("statevector", ring(), max_bond=4), "option 'max_bond'", "dtype, planner")
     refused(lambda: create_backend("statevector", ring(), engine="kernels"), "engine", "Did you mean 'kernel'?")
     for name in (None, 3, ["mps"], ""):
         refused(lambda name=name: create_backend(name, ring()), "unknown backend")  # type: ignore[misc]
