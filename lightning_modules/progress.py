@@ -25,6 +25,8 @@ QUIET_WARNINGS = (
     r".*isinstance\(treespec, LeafSpec\)",  # Lightning's use of a deprecated torch name
 )
 
+_STEPS_BEFORE_AN_ESTIMATE = 10
+
 
 def progress_callback(headline: str) -> Callback:
     """Return the progress display that suits standard output."""
@@ -76,7 +78,7 @@ class PlainProgress(Callback):
 
     def _time_left(self, step: int, steps: int) -> str:
         done = step - self._first_step
-        if done == 0:
+        if done < _STEPS_BEFORE_AN_ESTIMATE:  # the first one compiles the kernel
             return "time left unknown"
         left = (time.monotonic() - self._started) / done * (steps - step)
         return f"{left:.0f} s left" if left < 120 else f"{left / 60:.0f} min left"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import yaml
 
 from backends.errors import InvalidInput
 from lightning_modules.cli import exit_code
+from studies.arguments import Parser
 
 _DEFAULTS = Path(__file__).parent.parent / "conf" / "compare.yaml"
 DESCRIPTION = """Compare the exact state with matrix product states of several bond dimensions, all with the same
@@ -18,13 +18,8 @@ weights. Trains the configuration first (or finds it trained), unless --checkpoi
 setting, such as --model.n_qubits 8 or --seed 1, is that of 'tnqrnn fit'."""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InvalidInput(f"tnqrnn compare: {message}; see 'tnqrnn compare --help'.")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="tnqrnn compare",
         usage="tnqrnn compare --config NAME [--max-bond 1 2 4 8] [--checkpoint FILE] [--setting value ...]",
         description=DESCRIPTION,

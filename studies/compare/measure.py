@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import saved_tensors_hooks
 
 from backends import State
 from tnqrnn import QRNNCell
@@ -135,29 +133,3 @@ def median_seconds(steps: dict[Name, Callable[[], object]], repeats: int = 5) ->
             if repeat > 0:  # the first round plans contractions and warms caches
                 seconds[name].append(time.perf_counter() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}
-
-
-@dataclass
-class Stored:
-    """Bytes that autograd keeps for the backward pass."""
-
-    bytes: int = 0
-
-
-@contextmanager
-def stored_for_backward() -> Iterator[Stored]:
-    """Count the bytes of all tensors that are saved for the backward within the block, shared storage once.
-
-    Holds every saved tensor until the block ends, as the graph does: an address must not be used twice.
-    """
-    stored, seen = Stored(), dict[int, Tensor]()
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in seen:
-            seen[storage.data_ptr()] = tensor
-            stored.bytes += storage.nbytes()
-        return tensor
-
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
-        yield stored

@@ -24,10 +24,10 @@ from studies.compare.measure import (
     gradient,
     largest_entropies,
     median_seconds,
-    stored_for_backward,
 )
 from studies.compare.rows import Comparison, Row
 from studies.compare.table import comparison_table
+from studies.saved import stored_for_backward
 from tnqrnn import QRNN, QRNNCell
 
 _EXACT = 0  # stands for the exact state among the bond dimensions

@@ -1,0 +1,50 @@
+"""The workload that every simulator gets: the same circuit, the same angles, the same loss.
+
+Per layer RY and RZ on every qubit and a ring of CRX; all 3n readouts after every timestep; a random linear loss of all
+readouts; the state carried from timestep to timestep. One training step is forward and backward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# From angles (time, batch, n_angles) to readouts (time, batch, 3 n_qubits), differentiable by torch.
+Simulator = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Sizes of one measurement; angles of a layer are ordered as all RY, all RZ, all CRX."""
+
+    n_qubits: int
+    n_layers: int = 2
+    batch: int = 32
+    timesteps: int = 8
+
+    @property
+    def n_angles(self) -> int:
+        """Angles per sample and timestep."""
+        return 3 * self.n_qubits * self.n_layers
+
+    def angles(self) -> Tensor:
+        """Random angles (time, batch, n_angles) that ask for a gradient."""
+        generator = torch.Generator().manual_seed(self.n_qubits)
+        return torch.randn(self.timesteps, self.batch, self.n_angles, generator=generator).requires_grad_()
+
+    def weights(self) -> Tensor:
+        """Weights of the loss, (time, batch, 3 n_qubits)."""
+        generator = torch.Generator().manual_seed(1000 + self.n_qubits)
+        return torch.randn(self.timesteps, self.batch, 3 * self.n_qubits, generator=generator)
+
+    def complex_flops(self) -> int:
+        """Real floating-point operations of a training step, counted: what the algorithm itself needs.
+
+        Per amplitude, qubit and layer: one multiplexed 2 x 2 rotation (RZ RY with CRX), 14 forward; backward the same
+        on state and cotangent, and 16 for the cotangent of its matrix. Readouts: 8 forward, 8 backward, per qubit.
+        """
+        per_amplitude = self.n_qubits * (self.n_layers * (14 + 28 + 16) + 8 + 8)
+        return per_amplitude * (1 << self.n_qubits) * self.batch * self.timesteps

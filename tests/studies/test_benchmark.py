@@ -1,0 +1,58 @@
+"""The benchmark measures what it says, on a workload whose counted work and results are checked."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+
+from studies.benchmark.measure import OURS, load
+from studies.benchmark.workload import Workload
+from tnqrnn.__main__ import main
+
+SMALL = ["--batch", "4", "--timesteps", "2", "--repeats", "1"]
+
+
+def test_benchmark_writes_a_row_per_simulator_and_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rivals = ["--rivals", "eager", "tnqrnn_reversible"]
+    assert main(["benchmark", "--qubits", "3", "4", *rivals, *SMALL, "--out", str(tmp_path)]) == 0
+    with (tmp_path / "benchmark.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    names = [OURS, "eager", "tnqrnn_reversible"]
+    assert [(row["simulator"], row["n_qubits"]) for row in rows] == [(name, n) for n in ("3", "4") for name in names]
+    for row in rows:
+        assert float(row["gradient_error"]) <= 1e-5
+        assert float(row["readout_error"]) <= 1e-5
+        assert float(row["step_seconds"]) > 0
+    assert {path.name for path in tmp_path.glob("*.png")} == {"time.png", "memory.png"}
+    assert "GFlop/s" in capsys.readouterr().out
+
+
+def test_the_plain_simulation_is_ours() -> None:
+    workload = Workload(n_qubits=5, n_layers=2, batch=3, timesteps=2)
+    plain, ours = (load(name, workload)(workload.angles()) for name in ("eager", OURS))
+    assert float((plain - ours).abs().max()) <= 1e-5
+    assert workload.angles().shape == (2, 3, workload.n_angles)
+    assert torch.equal(workload.angles(), workload.angles())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mentions"),
+    [
+        (["--qubits", "1"], "--qubits"),
+        (["--rivals", "flagquantm"], "Did you mean 'flagquantum'?"),
+        (["--batch", "0"], "--batch"),
+        (["--qubit", "8"], "--qubit"),
+        (["--qubits", "4", "--rivals", "flagquantum"], "--rivals"),
+    ],
+)
+def test_bad_requests(
+    arguments: list[str], mentions: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "flagquantum", None)  # as if it were not installed
+    assert main(["benchmark", *SMALL, *arguments, "--out", "/nowhere"]) == 2
+    told = capsys.readouterr().err.strip()
+    assert mentions in told
+    assert "\n" not in told
