@@ -53,7 +53,7 @@ class State(ABC):
     @property
     @abstractmethod
     def infidelity_bound(self) -> Tensor:
-        """(batch,): proved upper bound on 1 - fidelity with the state that was never truncated; see `mps.ledger`."""
+        """(batch,): proved bound, up to rounding, on 1 - fidelity with the state never truncated; `mps.ledger`."""
 
     @abstractmethod
     def network(self) -> list[tuple[Tensor, Labels]]:
@@ -227,11 +227,12 @@ class Backend(ABC, Generic[S]):
             where = torch.device(device)
         except RuntimeError as error:
             raise InvalidInput(f"{self.name}: unknown device {device!r}; use 'cpu', 'cuda' or 'cuda:0'.") from error
-        self._require_memory(batch_size, where)
+        self.require_memory(batch_size, where)
         return self._initial_state(batch_size, where)
 
     @abstractmethod
-    def _require_memory(self, batch_size: int, device: torch.device) -> None: ...
+    def require_memory(self, batch_size: int, device: torch.device) -> None:
+        """Refuse a batch whose step does not fit the memory that is free on `device`; allocates nothing."""
 
     def step(self, state: S, angles: Tensor) -> tuple[S, Tensor]:
         """Apply the circuit: law `to_dense(step(s, a)[0]) == U(a) @ to_dense(s)`.

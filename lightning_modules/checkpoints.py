@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import yaml
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 from torch import nn
@@ -127,8 +128,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch has no common class for what a broken file can raise
         raise InvalidInput(
-            f"checkpoint: {path} cannot be read ({type(error).__name__}); restore it from a copy, or delete it to "
-            "start afresh."
+            f"checkpoint: {path} cannot be read as a checkpoint; restore it from a copy, move it away, or name another."
         ) from error
     if not isinstance(checkpoint, dict) or not {"tnqrnn", "state_dict", "loops"} <= checkpoint.keys():
         raise InvalidInput(f"checkpoint: {path} was not written by tnqrnn; move it away, or name another checkpoint.")
@@ -154,4 +154,15 @@ def require_same_weights(checkpoint: dict[str, Any], model: nn.Module, path: Pat
             raise InvalidInput(
                 f"checkpoint: {path} does not fit the model: {name} has shape {found.get(name, 'none')} there and "
                 f"{expected.get(name, 'none')} here; use the model settings it was trained with."
+            )
+
+
+def require_same_data(checkpoint: dict[str, Any], data: dict[str, Any], path: Path) -> None:
+    """Refuse to evaluate weights on data that are prepared otherwise than those they were trained on."""
+    trained = yaml.safe_load(checkpoint["tnqrnn"]["config"])["data"]
+    for name in trained.keys() & data.keys() - {"batch_size"}:
+        if trained[name] != data[name]:
+            raise InvalidInput(
+                f"checkpoint: {path} was trained with data.{name} {trained[name]!r}, asked for is {data[name]!r}; use "
+                "the configuration it was trained with."
             )

@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def exit_code(run: Callable[[], None]) -> int:
-    """Run a command and return its exit code: 0 done, 1 stopped, 2 refused; tell why on standard error."""
+    """Run a command and return its exit code: 0 done, 1 stopped, 2 refused, 130 interrupted; say why on stderr."""
     try:
         run()
     except InvalidInput as refusal:
@@ -38,6 +38,8 @@ def exit_code(run: Callable[[], None]) -> int:
         return _complain(stop, 1)
     except SystemExit as end:  # from --help, and from Lightning after an interrupt
         return end.code if isinstance(end.code, int) else 0
+    except KeyboardInterrupt:
+        return _complain(RuntimeError("interrupted"), 130)
     return 0
 
 

@@ -24,6 +24,8 @@ from typing import Any
 
 import torch
 
+from backends.errors import InvalidInput
+
 PACKAGES = ("tnqrnn", "torch", "pytorch-lightning", "torchmetrics", "jsonargparse", "numpy", "numba", "scikit-learn")
 # Settings that say where and how a run is watched, not what it computes.
 NOT_HASHED = ("config", "runs", "checkpoint_every", "seed", "checkpoint")
@@ -91,6 +93,15 @@ def config_hash(settings: Mapping[str, Any]) -> str:
     trainer = dict(relevant.get("trainer") or {})
     relevant["trainer"] = {key: value for key, value in trainer.items() if key not in TRAINER_NOT_HASHED}
     return sha256(json.dumps(_without_null(relevant), sort_keys=True).encode()).hexdigest()[:8]
+
+
+def require_writable(folder: Path, flag: str) -> None:
+    """Refuse a folder that could not be written, without making it."""
+    nearest = folder
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise InvalidInput(f"{flag}: cannot write into {folder}, because {nearest} is no folder that can be written.")
 
 
 def write_atomically(path: Path, text: str) -> None:

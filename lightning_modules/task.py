@@ -176,6 +176,8 @@ class SequenceTask(LightningModule):
         """Return Adam with a one-cycle schedule over the whole run."""
         rate = self.hparams["learning_rate"]
         steps = self.trainer.estimated_stepping_batches
+        if steps < 1:
+            raise InvalidInput("task: there is nothing to train on; raise trainer.limit_train_batches or max_steps.")
         if math.isinf(steps):
             raise InvalidInput("task: the one-cycle schedule needs an end: set trainer.max_epochs or max_steps.")
         optimizer = torch.optim.Adam(self.parameters(), lr=rate)
@@ -189,6 +191,11 @@ class SequenceTask(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the half-finished training metrics."""
         self._metrics("train").restore(checkpoint.get("train_metrics", {}))
+
+    def require_memory(self, batch_size: int) -> None:
+        """Refuse a batch whose hidden state does not fit the memory, before anything is computed or written."""
+        if isinstance(self.cell, QRNN):
+            self.cell.backend.require_memory(batch_size, self.device)
 
     def parameter_counts(self) -> dict[str, int]:
         """Return the number of trained parameters of the cell, of the head, and of both."""

@@ -18,7 +18,13 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from backends.errors import InvalidInput
-from lightning_modules.checkpoints import RunCheckpoint, read_checkpoint, require_same_run, require_same_weights
+from lightning_modules.checkpoints import (
+    RunCheckpoint,
+    read_checkpoint,
+    require_same_data,
+    require_same_run,
+    require_same_weights,
+)
 from lightning_modules.command_line import COMMANDS
 from lightning_modules.errors import RunDone, TrainingStopped
 from lightning_modules.loaders import SequenceData
@@ -26,7 +32,7 @@ from lightning_modules.metrics_log import MetricsLog
 from lightning_modules.progress import progress_callback
 from lightning_modules.refusals import explain
 from lightning_modules.registry import TASKS
-from lightning_modules.run_directory import RunDirectory, environment, write_atomically, write_json
+from lightning_modules.run_directory import RunDirectory, environment, require_writable, write_atomically, write_json
 from lightning_modules.task import SequenceTask
 
 # The settings of Lightning's Trainer that are the user's. The others would break exact resuming, or say again what the
@@ -66,6 +72,7 @@ class TaskCLI(LightningCLI):
 
     def __init__(self, task: str, arguments: Sequence[str]) -> None:
         self.task = task
+        self.arguments = list(arguments)
         super().__init__(
             model_class=TASKS[task].model,
             datamodule_class=TASKS[task].data,
@@ -140,6 +147,7 @@ class TaskCLI(LightningCLI):
             RunDone: The result is already in it.
         """
         settings = self.config[self.subcommand]
+        self._require_used(settings)
         self.config_text = self._parser(self.subcommand).dump(settings, skip_unset=False)
         self.run = RunDirectory.of(
             Path(settings["runs"]), self.task, settings["seed"], yaml.safe_load(self.config_text)
@@ -148,12 +156,23 @@ class TaskCLI(LightningCLI):
             self._before_fit(settings)
 
     def _before_fit(self, settings: Any) -> None:
+        require_writable(self.run.path, "--runs")
+        for name in ("max_epochs", "max_steps"):
+            if settings["trainer"][name] == 0:
+                raise InvalidInput(f"tnqrnn fit: trainer.{name} is 0, so nothing would be trained; leave it out.")
         if settings["checkpoint"] is not None:
             raise InvalidInput("tnqrnn fit: --checkpoint is for validate and test; fit resumes its own run by itself.")
         if self.run.is_done():
             done = RunDone(self.run)
             say(str(done))
             raise done
+
+    def _require_used(self, settings: Any) -> None:
+        """Refuse settings of the mps backend that the user gave although another backend is to run."""
+        given = [argument.partition("=")[0] for argument in self.arguments]
+        for flag in ("--model.max_bond", "--model.truncation_cutoff"):
+            if flag in given and settings["model"]["backend"] != "mps":
+                raise InvalidInput(f"tnqrnn: {flag} is a setting of the mps backend; add --model.backend mps.")
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Return a trainer that logs, saves and reports into the run's directory."""
@@ -185,6 +204,7 @@ class TaskCLI(LightningCLI):
 
     def fit(self, model: SequenceTask, datamodule: SequenceData) -> None:
         """Train, test the best checkpoint, and write the result."""
+        model.require_memory(datamodule.batch_size)
         resumes = self._resumes(model)
         write_atomically(self.run.config, self.config_text)
         write_json(self.run.env, environment(_device(self.trainer), datamodule.sha256))
@@ -246,7 +266,9 @@ class TaskCLI(LightningCLI):
     def _evaluate(self, command: str, model: SequenceTask, datamodule: SequenceData) -> None:
         named = self._get(self.config, "checkpoint")
         path = Path(named) if named else self.run.best_or_last()
-        require_same_weights(read_checkpoint(path), model, path)
+        checkpoint = read_checkpoint(path)
+        require_same_weights(checkpoint, model, path)
+        require_same_data(checkpoint, yaml.safe_load(self.config_text)["data"], path)
         evaluate = getattr(self.trainer, command)
         [metrics] = evaluate(model, datamodule=datamodule, ckpt_path=path, weights_only=True, verbose=False)
         say(f"{_line(metrics)}  ({path})")

@@ -77,7 +77,7 @@ class MPSBackend(Backend[MPSState]):
         elements = [left * width * right for left, width, right in self._layout.shapes()]
         return (2 * sum(elements) + 4 * max(elements)) * self.dtype.itemsize
 
-    def _require_memory(self, batch_size: int, device: torch.device) -> None:
+    def require_memory(self, batch_size: int, device: torch.device) -> None:
         limit = f"max_bond={self.max_bond}" + (", which never truncates," if self.max_bond is None else "")
         require_memory(
             self.name,

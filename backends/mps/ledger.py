@@ -7,8 +7,9 @@ and the angle between rays (Fubini-Study distance) obeys the triangle inequality
 
     1 - fidelity <= sin^2( min( sum_i arcsin(sqrt(epsilon_i)), pi/2 ) ) = infidelity_bound,
 
-for the same angles without any truncation. `truncation_error` is the plain sum of epsilon_i; where errors add up
-incoherently, as they mostly do, it estimates 1 - fidelity from above and is far tighter than the bound.
+for the same angles without any truncation, up to the rounding of the simulation itself (about 1e-6 in complex64).
+`truncation_error` is the plain sum of epsilon_i; where errors add up incoherently, as they mostly do, it estimates
+1 - fidelity from above and is far tighter than the bound.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class StatevectorBackend(Backend[StatevectorState]):
     def bytes_per_sample(self) -> int:
         return 3 * (1 << self.n_qubits) * self.dtype.itemsize
 
-    def _require_memory(self, batch_size: int, device: torch.device) -> None:
+    def require_memory(self, batch_size: int, device: torch.device) -> None:
         smaller = " dtype complex64," if self.dtype == torch.complex128 else ""
         require_memory(
             self.name,

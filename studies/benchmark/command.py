@@ -14,7 +14,7 @@ from rich.table import Table
 
 from backends.errors import InvalidInput, require_choice, require_positive_int
 from lightning_modules.cli import exit_code
-from lightning_modules.run_directory import environment, write_json
+from lightning_modules.run_directory import environment, require_writable, write_json
 from studies.arguments import Parser
 from studies.benchmark.figures import draw
 from studies.benchmark.measure import OURS, Measurement, bandwidth, measure, peak_flops
@@ -55,6 +55,7 @@ def _run(argv: Sequence[str]) -> None:
             raise InvalidInput(f"tnqrnn benchmark: --qubits must be at least 2 for a ring, got {n_qubits}.")
     for rival in settings.rivals:
         require_choice("tnqrnn benchmark", "rival", rival, RIVALS)
+    require_writable(settings.out, "--out")
     peak, bytes_per_second = peak_flops(), bandwidth()
     print(
         f"this machine: {peak / 1e9:.0f} GFlop/s in a matrix product, {bytes_per_second / 1e9:.1f} GB/s in a copy, "

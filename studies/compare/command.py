@@ -10,6 +10,7 @@ import yaml
 
 from backends.errors import InvalidInput
 from lightning_modules.cli import exit_code
+from lightning_modules.run_directory import require_writable
 from studies.arguments import Parser
 
 _DEFAULTS = Path(__file__).parent.parent / "conf" / "compare.yaml"
@@ -56,6 +57,7 @@ def _run(argv: Sequence[str]) -> None:
     run = TrainedRun.of(checkpoint)
     folder = settings.out or checkpoint.parent.parent / "comparison"
 
+    require_writable(folder, "--out")
     from studies.compare.study import compare, report
 
     comparison = compare(run, sorted(set(settings.max_bond)), settings.samples)
@@ -68,6 +70,8 @@ def _check(settings: argparse.Namespace, others: list[str]) -> None:
             raise InvalidInput(f"tnqrnn compare: --max-bond must be integers of at least 1, got {bond}.")
     if settings.samples < 1:
         raise InvalidInput(f"tnqrnn compare: --samples must be at least 1, got {settings.samples}.")
+    if settings.out is not None:
+        require_writable(settings.out, "--out")
     if settings.checkpoint is not None and others:
         raise InvalidInput(
             f"tnqrnn compare: {others[0]} is a setting of a training, but --checkpoint is trained; leave one out."

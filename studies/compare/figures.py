@@ -50,7 +50,7 @@ def draw_metric(comparison: Comparison, path: Path) -> None:
 
 
 def draw_readout_error(comparison: Comparison, path: Path) -> None:
-    """Readout error against the timestep, readouts fed back (solid) and driven by the exact angles (dashed)."""
+    """Readout error against the timestep, readouts fed back (solid) and driven by the exact angles (dotted)."""
     with figure(path, width=6.0) as drawing:
         axes = drawing.add_subplot()
         for index, (bond, deviation) in enumerate(comparison.deviations.items()):
@@ -68,7 +68,7 @@ def draw_readout_error(comparison: Comparison, path: Path) -> None:
 
 
 def draw_fidelity(comparison: Comparison, path: Path) -> None:
-    """Infidelity with the exact state (solid) below the bound that the state itself reports (dashed)."""
+    """Infidelity with the exact state (solid) below the bound that the state itself reports (dotted)."""
     with figure(path, width=6.0) as drawing:
         axes = drawing.add_subplot()
         for index, (bond, deviation) in enumerate(comparison.deviations.items()):
@@ -96,7 +96,7 @@ def draw_gradient(comparison: Comparison, path: Path) -> None:
         axes.plot(bonds, lost, **look(1), linestyle="--", label="1 − cosine")
         _bond_axis(axes, comparison)
         _error_axis(axes)
-        axes.set_ylabel("gradient against the exact one")
+        axes.set_ylabel("distance from the exact gradient")
         axes.set_title(f"{comparison.task}: gradient of the training loss")
         axes.legend()
 
@@ -114,7 +114,7 @@ def draw_entropy(comparison: Comparison, path: Path) -> None:
         axes.set_xticks(chosen, [str(step + 1) for step in chosen])
         axes.set_xlabel("timestep")
         axes.set_ylabel("cut between qubits")
-        bar = drawing.colorbar(image, ax=axes, label="largest entanglement entropy (nats)")
+        bar = drawing.colorbar(image, ax=axes, label=f"entanglement entropy (nats), largest of {comparison.samples}")
         for bond in comparison.bonds:
             most = math.log(bond)  # what a bond of this dimension can hold
             if 0 < most < float(entropy.max()):

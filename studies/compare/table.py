@@ -32,7 +32,7 @@ def comparison_table(comparison: Comparison) -> Table:
         "gradient",
         "entropy",
         "ms",
-        "KiB",
+        "MiB",
     ):
         table.add_column(heading, justify="left" if heading == "state" else "right", no_wrap=True)
     for row in comparison.rows:
@@ -51,5 +51,5 @@ def _cells(row: Row) -> list[str]:
         "" if exact else f"{row.gradient_cosine:.5f}",
         f"{row.largest_entropy:.3f}",
         f"{1e3 * row.seconds_per_timestep:.2f}",
-        f"{row.stored_bytes_per_timestep / 1024:.0f}",
+        f"{row.stored_bytes_per_timestep / 2**20:.2f}",
     ]

@@ -27,6 +27,7 @@ from tests.backends.cases import (
     largest,
     n_gates,
     random_angles,
+    random_circuit,
     relative_error,
     run,
     run_oracle,
@@ -180,6 +181,21 @@ def test_tiny_angles_in_single_precision(scale: float, max_bond: int, topology: 
         assert torch.isfinite(z).all()
         found = gradient(z.square().sum() + backend.expectation(state, "ZXZXZXZX").sum(), leaf)
         assert torch.isfinite(found).all()
+
+
+@pytest.mark.parametrize(("seed", "max_bond"), [(1, 2), (1, 3), (3, 2), (8, 2), (8, 5)])
+def test_noise_of_noise_stays_finite(seed: int, max_bond: int, dtype: torch.dtype) -> None:
+    """A Schmidt value of rounding size is squared by every further gate: 1e-16, 1e-32, ... 1e-260 after two timesteps.
+
+    LAPACK's QR and SVD turn NaN, or never end, where squares of such numbers underflow, in double precision too.
+    """
+    circuit = random_circuit(N_QUBITS, 30, seed)
+    backend = Setting("mps", {"max_bond": max_bond}).create(circuit, dtype)
+    for angles in range(12):
+        leaf = random_angles(circuit, 2, 1, angles, scale=1.0).to(backend.real_dtype).requires_grad_()
+        _, z = run(backend, leaf)
+        assert torch.isfinite(z).all()
+        assert torch.isfinite(gradient(z.sum(), leaf)).all()
 
 
 @pytest.mark.parametrize("scale", [1e-2, 1e-8])

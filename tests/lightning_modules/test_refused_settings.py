@@ -91,3 +91,30 @@ def test_a_loss_that_is_no_number_says_what_to_do(loss: float) -> None:
     task = DigitsClassifier(input_size=8, output_size=10, n_qubits=2)
     with pytest.raises(TrainingStopped, match=r"the loss became (nan|inf) at step 0; lower model.learning_rate"):
         task._require_finite(torch.tensor(loss))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mentions"),
+    [
+        (["--model.max_bond", "8"], "--model.backend mps"),
+        (["--model.truncation_cutoff=0.1"], "--model.backend mps"),
+        (["--trainer.max_epochs", "0"], "max_epochs"),
+        (["--model.n_qubits", "40"], "40 qubits"),
+    ],
+)
+def test_refused_before_anything_is_written(
+    arguments: list[str], mentions: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", "--config", "digits", "--runs", str(tmp_path / "runs"), *arguments]) == 2
+    told = capsys.readouterr()
+    assert mentions in told.err
+    assert told.out == ""
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    assert main(["fit", "--config", "digits", "--runs", str(file)]) == 2
+    assert "--runs: cannot write into" in capsys.readouterr().err
+    assert file.read_text() == "mine"
