@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 
 import hypothesis
 import pytest
@@ -11,6 +12,9 @@ import torch
 
 # Before anything imports pyplot: no test opens a window.
 os.environ["MPLBACKEND"] = "Agg"
+
+# Nor does one write contraction plans into the user's cache.
+os.environ["TNQRNN_CACHE"] = tempfile.mkdtemp(prefix="tnqrnn-tests-")
 
 # The tensors of a test are small: a thread pool costs more than it gives, and one thread sums in one order.
 torch.set_num_threads(1)

@@ -8,6 +8,7 @@ from torch import Tensor
 from backends.entropy import entropies_of_dense, von_neumann_entropy
 from backends.local import one_qubit_readouts
 from backends.mps.moves import shift_centre
+from backends.mps.split import safe_svd
 from backends.mps.state import MPSState
 
 
@@ -54,7 +55,7 @@ def entanglement_entropies(state: MPSState) -> Tensor:
         for site in range(len(sites)):
             centre = shift_centre(sites, centre, site)
             if site > 0:
-                schmidt_values = torch.linalg.svdvals(sites[site].flatten(2))
+                _, schmidt_values, _ = safe_svd(sites[site].flatten(2))
                 entropies.append(von_neumann_entropy(schmidt_values)[:, None])
             entropies.append(entropies_of_dense(sites[site]))
     return torch.cat(entropies, -1)

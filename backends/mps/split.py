@@ -37,6 +37,8 @@ from backends.errors import refuse_second_derivatives
 # Size of a singular value, or of a gap, relative to the largest, below which it is noise. Well above the rounding
 # unit, because a cotangent's rounding error is divided by it, and well below what a state of interest resolves.
 _NOISE = {torch.float32: 3e-5, torch.float64: 1e-9}
+# Entries of a normalised state below this are zero to LAPACK.
+_TINY = 1e-40
 
 
 def _safe_inverse(values: Tensor, largest: Tensor) -> Tensor:
@@ -47,19 +49,31 @@ def _safe_inverse(values: Tensor, largest: Tensor) -> Tensor:
     return inverse
 
 
-def safe_qr(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Reduced QR of matrices (batch, m, k) of a normalised state, computed in double precision.
+def _for_lapack(matrix: Tensor) -> Tensor:
+    """In double precision and without entries below 1e-40.
 
-    Products of small angles make columns of norm 1e-26 and less, whose squares underflow in single precision: LAPACK's
-    Householder vectors turn NaN there.
+    Schmidt values of rounding size are squared by every further gate, down to 1e-260 after two timesteps. Where squares
+    underflow, LAPACK's QR and SVD return NaN from finite input.
     """
-    q, r = torch.linalg.qr(matrix.to(torch.complex128))
+    double = matrix.to(torch.promote_types(matrix.dtype, torch.float64))
+    return torch.where(double.abs() < _TINY, torch.zeros_like(double), double)
+
+
+def safe_qr(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Reduced QR of matrices (batch, m, k) of a normalised state."""
+    q, r = torch.linalg.qr(_for_lapack(matrix))
     return q.to(matrix.dtype), r.to(matrix.dtype)
+
+
+def safe_svd(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Reduced singular value decomposition of matrices (batch, m, k) of a normalised state: U, S, V^h."""
+    u, s, vh = torch.linalg.svd(_for_lapack(matrix), full_matrices=False)
+    return u.to(matrix.dtype), s.to(matrix.real.dtype), vh.to(matrix.dtype)
 
 
 def safe_pinv_adjoint(matrix: Tensor) -> Tensor:
     """Adjoint of the pseudo-inverse of matrices (batch, m, k), as (batch, m, k), without directions of noise."""
-    u, s, vh = torch.linalg.svd(matrix, full_matrices=False)
+    u, s, vh = safe_svd(matrix)
     return torch.matmul(u * _safe_inverse(s, s[:, :1])[:, None, :], vh)
 
 
@@ -71,7 +85,7 @@ class _TruncatingSplit(torch.autograd.Function):
         max_bond: int,
         cutoff: float,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        u, s, vh = torch.linalg.svd(theta, full_matrices=False)
+        u, s, vh = safe_svd(theta)
         weights = s**2 / (s**2).sum(1, keepdim=True)
         kept = (weights > cutoff) | (torch.arange(s.shape[1], device=s.device) == 0)
         kept[:, max_bond:] = False
