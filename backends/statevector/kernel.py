@@ -17,10 +17,9 @@ Programs are interpreted: a new circuit compiles nothing. The functions release 
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
-from backends.statevector.pairs import FIXED, RX, RY, RZ, U3, P
+from backends.statevector.atoms import jit, pair_gradients, pair_matrices
 from backends.statevector.simd import (
     LANES,
     add_diagonal,
@@ -32,217 +31,7 @@ from backends.statevector.simd import (
 )
 
 
-def _jit(function):
-    """Compile for the argument types met, without the interpreter lock; kept on disk where the disk can be written."""
-    options = {"fastmath": True, "nogil": True, "error_model": "numpy"}
-    try:
-        return nb.njit(function, cache=True, **options)
-    except RuntimeError:  # numba finds no folder to keep it in
-        return nb.njit(function, **options)
-
-
-@_jit
-def _atom(kind, sign, slot, fixed, half, u):
-    """Matrix of one atom for all lanes: u (8, LANES) holds re, im of u00, u01, u10, u11; half (n_angles, 2, LANES)."""
-    if kind == FIXED:
-        for k in range(8):
-            for b in range(LANES):
-                u[k, b] = fixed[slot, k]
-        return
-    for k in range(8):
-        for b in range(LANES):
-            u[k, b] = 0
-    for b in range(LANES):
-        c = half[slot, 0, b]
-        s = half[slot, 1, b] * sign
-        if kind == RX:
-            u[0, b] = c
-            u[3, b] = -s
-            u[5, b] = -s
-            u[6, b] = c
-        elif kind == RY:
-            u[0, b] = c
-            u[2, b] = -s
-            u[4, b] = s
-            u[6, b] = c
-        elif kind == RZ:
-            u[0, b] = c
-            u[1, b] = -s
-            u[6, b] = c
-            u[7, b] = s
-        elif kind == P:
-            u[0, b] = 1
-            u[6, b] = c * c - s * s
-            u[7, b] = 2 * c * s
-        else:
-            cp = half[slot + 1, 0, b]
-            sp = half[slot + 1, 1, b]
-            cl = half[slot + 2, 0, b]
-            sl = half[slot + 2, 1, b]
-            pr = cp * cp - sp * sp
-            pi = 2 * cp * sp
-            lr = cl * cl - sl * sl
-            li = 2 * cl * sl
-            u[0, b] = c
-            u[2, b] = -lr * s
-            u[3, b] = -li * s
-            u[4, b] = pr * s
-            u[5, b] = pi * s
-            u[6, b] = (pr * lr - pi * li) * c
-            u[7, b] = (pr * li + pi * lr) * c
-
-
-@_jit
-def _multiply(a, b_, out):
-    """out = a b for 2 x 2 complex matrices of all lanes."""
-    for i in range(2):
-        for j in range(2):
-            for b in range(LANES):
-                ar = a[4 * i, b]
-                ai = a[4 * i + 1, b]
-                br = b_[2 * j, b]
-                bi = b_[2 * j + 1, b]
-                cr = a[4 * i + 2, b]
-                ci = a[4 * i + 3, b]
-                dr = b_[4 + 2 * j, b]
-                di = b_[5 + 2 * j, b]
-                out[4 * i + 2 * j, b] = ar * br - ai * bi + cr * dr - ci * di
-                out[4 * i + 2 * j + 1, b] = ar * bi + ai * br + cr * di + ci * dr
-
-
-@_jit
-def _multiply_adjoint_right(a, b_, out):
-    """out = a b^dagger."""
-    for i in range(2):
-        for j in range(2):
-            for b in range(LANES):
-                ar = a[4 * i, b]
-                ai = a[4 * i + 1, b]
-                br = b_[4 * j, b]
-                bi = -b_[4 * j + 1, b]
-                cr = a[4 * i + 2, b]
-                ci = a[4 * i + 3, b]
-                dr = b_[4 * j + 2, b]
-                di = -b_[4 * j + 3, b]
-                out[4 * i + 2 * j, b] = ar * br - ai * bi + cr * dr - ci * di
-                out[4 * i + 2 * j + 1, b] = ar * bi + ai * br + cr * di + ci * dr
-
-
-@_jit
-def _multiply_adjoint_left(a, b_, out):
-    """out = a^dagger b."""
-    for i in range(2):
-        for j in range(2):
-            for b in range(LANES):
-                ar = a[2 * i, b]
-                ai = -a[2 * i + 1, b]
-                br = b_[2 * j, b]
-                bi = b_[2 * j + 1, b]
-                cr = a[4 + 2 * i, b]
-                ci = -a[5 + 2 * i, b]
-                dr = b_[4 + 2 * j, b]
-                di = b_[5 + 2 * j, b]
-                out[4 * i + 2 * j, b] = ar * br - ai * bi + cr * dr - ci * di
-                out[4 * i + 2 * j + 1, b] = ar * bi + ai * br + cr * di + ci * dr
-
-
-@_jit
-def _atom_gradient(kind, sign, slot, half, h, g):
-    """Add Re sum conj(h) dA/dangle to g (n_angles, LANES); h (8, LANES) is the cotangent of the atom's matrix."""
-    for b in range(LANES):
-        c = half[slot, 0, b]
-        s = half[slot, 1, b] * sign
-        if kind == RX:
-            g[slot, b] += sign * 0.5 * (-s * (h[0, b] + h[6, b]) - c * (h[3, b] + h[5, b]))
-        elif kind == RY:
-            g[slot, b] += sign * 0.5 * (-s * (h[0, b] + h[6, b]) - c * h[2, b] + c * h[4, b])
-        elif kind == RZ:
-            g[slot, b] += sign * 0.5 * (-s * (h[0, b] + h[6, b]) - c * h[1, b] + c * h[7, b])
-        elif kind == P:
-            g[slot, b] += -2 * c * s * h[6, b] + (c * c - s * s) * h[7, b]
-        elif kind == U3:
-            cp = half[slot + 1, 0, b]
-            sp = half[slot + 1, 1, b]
-            cl = half[slot + 2, 0, b]
-            sl = half[slot + 2, 1, b]
-            pr = cp * cp - sp * sp
-            pi = 2 * cp * sp
-            lr = cl * cl - sl * sl
-            li = 2 * cl * sl
-            qr = pr * lr - pi * li
-            qi = pr * li + pi * lr
-            g[slot, b] += 0.5 * (
-                -s * h[0, b]
-                - c * (lr * h[2, b] + li * h[3, b])
-                + c * (pr * h[4, b] + pi * h[5, b])
-                - s * (qr * h[6, b] + qi * h[7, b])
-            )
-            low = s * (pr * h[5, b] - pi * h[4, b])
-            both = c * (qr * h[7, b] - qi * h[6, b])
-            g[slot + 1, b] += low + both
-            g[slot + 2, b] += both - s * (lr * h[3, b] - li * h[2, b])
-
-
-@_jit
-def _pair_matrices(op, atoms, fixed, half, u, work):
-    """Both matrices of a pair operation: the product of its atoms, u (2, 8, LANES)."""
-    for which in range(2):
-        first = op[3 + 2 * which]
-        last = op[4 + 2 * which]
-        for k in range(8):
-            for b in range(LANES):
-                u[which, k, b] = 0
-        for b in range(LANES):
-            u[which, 0, b] = 1
-            u[which, 6, b] = 1
-        for atom in range(first, last):
-            _atom(atoms[atom, 0], atoms[atom, 1], atoms[atom, 2], fixed, half, work[0])
-            if atom == first:
-                for k in range(8):
-                    for b in range(LANES):
-                        u[which, k, b] = work[0, k, b]
-            else:
-                _multiply(work[0], u[which], work[1])
-                for k in range(8):
-                    for b in range(LANES):
-                        u[which, k, b] = work[1, k, b]
-
-
-@_jit
-def _pair_gradients(op, atoms, fixed, half, g_u, g, work):
-    """From the cotangents of both matrices, g_u (2, 8, LANES), to those of the angles, added to g (n_angles, LANES)."""
-    for which in range(2):
-        first = op[3 + 2 * which]
-        last = op[4 + 2 * which]
-        count = last - first
-        # work[2 + j]: product of the atoms before atom j; work[0]: this atom; work[1]: scratch.
-        for j in range(count - 1):
-            _atom(atoms[first + j, 0], atoms[first + j, 1], atoms[first + j, 2], fixed, half, work[0])
-            if j == 0:
-                for k in range(8):
-                    for b in range(LANES):
-                        work[3, k, b] = work[0, k, b]
-            else:
-                _multiply(work[0], work[2 + j], work[3 + j])
-        for j in range(count - 1, -1, -1):
-            kind = atoms[first + j, 0]
-            sign = atoms[first + j, 1]
-            slot = atoms[first + j, 2]
-            if kind != FIXED:
-                if j == 0:
-                    _atom_gradient(kind, sign, slot, half, g_u[which], g)
-                else:
-                    _multiply_adjoint_right(g_u[which], work[2 + j], work[1])
-                    _atom_gradient(kind, sign, slot, half, work[1], g)
-            if j > 0:
-                _atom(kind, sign, slot, fixed, half, work[0])
-                _multiply_adjoint_left(work[0], g_u[which], work[1])
-                for k in range(8):
-                    for b in range(LANES):
-                        g_u[which, k, b] = work[1, k, b]
-
-
-@_jit
+@jit
 def _apply_pairs(re, im, rows, target, selector, flip_both, u, active0, active1):
     """One pair operation on `rows` rows; target and selector are strides (selector 0: none)."""
     if selector == 0:
@@ -266,7 +55,7 @@ def _apply_pairs(re, im, rows, target, selector, flip_both, u, active0, active1)
                     rotate(re, im, i + start1, i + other1, u[1])
 
 
-@_jit
+@jit
 def _unapply_pairs(re, im, lr, li, rows, target, selector, flip_both, u, active0, active1, g):
     """Adjoint of `_apply_pairs`; adds the cotangents of both matrices to g (2, 8, LANES)."""
     if selector == 0:
@@ -290,7 +79,7 @@ def _unapply_pairs(re, im, lr, li, rows, target, selector, flip_both, u, active0
                     unrotate(re, im, lr, li, i + start1, i + other1, u[1], g[1])
 
 
-@_jit
+@jit
 def _gather(source_re, source_im, base, rows, block_re, block_im):
     """Copy the rows base + rows of a state into a block."""
     for j in range(rows.shape[0]):
@@ -298,7 +87,7 @@ def _gather(source_re, source_im, base, rows, block_re, block_im):
         copy_row(source_im, base + rows[j], block_im, j)
 
 
-@_jit
+@jit
 def _scatter(block_re, block_im, base, rows, target_re, target_im):
     """Copy a block back to the rows base + rows of a state."""
     for j in range(rows.shape[0]):
@@ -306,7 +95,7 @@ def _scatter(block_re, block_im, base, rows, target_re, target_im):
         copy_row(block_im, j, target_im, base + rows[j])
 
 
-@_jit
+@jit
 def _spread(index, mask, n_bits):
     """Distribute the bits of `index` over the set bits of `mask`, lowest first."""
     result = 0
@@ -317,7 +106,7 @@ def _spread(index, mask, n_bits):
     return result
 
 
-@_jit
+@jit
 def _run_passes(re, im, n, passes, offsets, ops, u):
     """All operations of the program on one tile."""
     for p in range(passes.shape[0]):
@@ -340,7 +129,7 @@ def _run_passes(re, im, n, passes, offsets, ops, u):
             _scatter(block_re, block_im, base, rows_of, re, im)
 
 
-@_jit
+@jit
 def _unrun_passes(re, im, lr, li, n, passes, offsets, ops, u, g_u):
     """Un-apply all operations from state and cotangent, last first."""
     for p in range(passes.shape[0] - 1, -1, -1):
@@ -369,7 +158,7 @@ def _unrun_passes(re, im, lr, li, n, passes, offsets, ops, u, g_u):
             _scatter(block_lr, block_li, base, rows_of, lr, li)
 
 
-@_jit
+@jit
 def _load(amplitudes, first, lanes, re, im):
     """Rows of amplitudes (batch, rows, 2) into a tile; lanes beyond the batch are zero."""
     for i in range(re.shape[0]):
@@ -381,7 +170,7 @@ def _load(amplitudes, first, lanes, re, im):
             im[i, b] = 0
 
 
-@_jit
+@jit
 def _store(amplitudes, first, lanes, re, im):
     for i in range(re.shape[0]):
         for b in range(lanes):
@@ -389,7 +178,7 @@ def _store(amplitudes, first, lanes, re, im):
             amplitudes[first + b, i, 1] = im[i, b]
 
 
-@_jit
+@jit
 def _load_half(half_angles, first, lanes, half):
     """cos and sin of the half angles, half_angles (batch, 2, n_angles), into (n_angles, 2, LANES)."""
     for a in range(half.shape[0]):
@@ -398,7 +187,7 @@ def _load_half(half_angles, first, lanes, half):
             half[a, 1, b] = half_angles[first + b, 1, a] if b < lanes else 0
 
 
-@_jit
+@jit
 def _tile_readouts(re, im, n, z, norm):
     """z (3n, LANES) of the normalised state, norm (LANES,) its squared norm."""
     sums = np.empty((4, LANES), re.dtype)
@@ -416,7 +205,7 @@ def _tile_readouts(re, im, n, z, norm):
             z[2 * n + q, b] = (sums[2, b] - sums[3, b]) * scale
 
 
-@_jit
+@jit
 def _sign_sums(g_z, first_qubit, n_bits, start, table):
     """table[i] = start + sum over the qubits first_qubit.. of +-g_z, the signs by the bits of i, highest first."""
     for b in range(LANES):
@@ -431,7 +220,7 @@ def _sign_sums(g_z, first_qubit, n_bits, start, table):
         filled *= 2
 
 
-@_jit
+@jit
 def _readout_cotangent(re, im, lr, li, n, z, g_z, norm):
     """lambda += (2 / norm) sum_k g_k (O_k - z_k) psi; z and g_z are (3n, LANES). Scales g_z in place."""
     start = np.zeros((2, LANES), re.dtype)
@@ -459,7 +248,7 @@ def _readout_cotangent(re, im, lr, li, n, z, g_z, norm):
                 add_flips(re, im, lr, li, i, i + stride, xy)
 
 
-@_jit
+@jit
 def forward(amplitudes, half_angles, n, passes, offsets, ops, atoms, fixed, out, z, norms, first_tile, last_tile):
     """One timestep of the tiles first_tile..last_tile - 1.
 
@@ -480,7 +269,7 @@ def forward(amplitudes, half_angles, n, passes, offsets, ops, atoms, fixed, out,
         _load(amplitudes, first, lanes, re, im)
         _load_half(half_angles, first, lanes, half)
         for o in range(ops.shape[0]):
-            _pair_matrices(ops[o], atoms, fixed, half, u[o], work)
+            pair_matrices(ops[o], atoms, fixed, half, u[o], work)
         _run_passes(re, im, n, passes, offsets, ops, u)
         _tile_readouts(re, im, n, tile_z, norm)
         _store(out, first, lanes, re, im)
@@ -490,7 +279,7 @@ def forward(amplitudes, half_angles, n, passes, offsets, ops, atoms, fixed, out,
                 z[first + b, k] = tile_z[k, b]
 
 
-@_jit
+@jit
 def backward(
     state, cotangent, half_angles, z, norms, g_z, n, passes, offsets, ops, atoms, fixed, longest,
     before, g_before, g_angles, first_tile, last_tile,
@@ -527,12 +316,12 @@ def backward(
                 tile_g[k, b] = g_z[first + b, k] if b < lanes else 0
         _readout_cotangent(re, im, lr, li, n, tile_z, tile_g, norm)
         for o in range(ops.shape[0]):
-            _pair_matrices(ops[o], atoms, fixed, half, u[o], work)
+            pair_matrices(ops[o], atoms, fixed, half, u[o], work)
         g_u[:] = 0
         _unrun_passes(re, im, lr, li, n, passes, offsets, ops, u, g_u)
         g[:] = 0
         for o in range(ops.shape[0]):
-            _pair_gradients(ops[o], atoms, fixed, half, g_u[o], g, work)
+            pair_gradients(ops[o], atoms, fixed, half, g_u[o], g, work)
         _store(before, first, lanes, re, im)
         _store(g_before, first, lanes, lr, li)
         for b in range(lanes):
