@@ -81,6 +81,7 @@ def measure(names: list[str], workload: Workload, repeats: int, peak_flops: floa
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in simulators}
     for _ in range(repeats):
         for name, simulate in simulators.items():
+            _step(simulate, angles, weights)  # not counted: caches and threads of the one before settle
             times[name].append(_step(simulate, angles, weights)[:2])
     results: list[Measurement] = []
     for name in simulators:
