@@ -1,7 +1,7 @@
 """Vector instructions for the kernel: what happens to a pair of rows, or to one row, for all lanes at once.
 
 Written in LLVM's language through Numba's `intrinsic`, because Numba cannot promise LLVM that two arrays do not
-overlap: the plain loops over lanes are guarded by run-time checks that cost more than the work (5 against 30 GFlop/s).
+overlap: the plain loops over lanes are guarded by run-time checks that cost more than the work.
 A row is `LANES` numbers, one per sample; a complex number is a pair of vectors (real, imaginary).
 """
 
