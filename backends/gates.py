@@ -142,13 +142,6 @@ def unit_factors(matrix: Tensor) -> tuple[Tensor, Tensor]:
     return left, right
 
 
-def two_qubit_matrix(name: str, angles: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return the 4 x 4 matrix of a two-qubit gate, (..., 4, 4), or (4, 4) for a gate without angles."""
-    if name == "swap":
-        return constant(name, dtype, angles.device)
-    return from_factors(*schmidt_factors(name, angles, dtype))
-
-
 def from_factors(left: Tensor, right: Tensor) -> Tensor:
     """Return sum_k left_k (x) right_k for factors (..., k, 2, 2), as (..., 4, 4)."""
     return kron(left, right).sum(-3)
