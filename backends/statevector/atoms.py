@@ -45,7 +45,7 @@ def _multiply_fixed(matrix, u):
 def _multiply_atoms(atoms, first, last, fixed, half, u):
     """U <- product of the atoms first..last - 1, u."""
     for atom in range(first, last):
-        kind, sign, slot = atoms[atom]
+        kind, sign, slot = atoms[atom, 0], atoms[atom, 1], atoms[atom, 2]
         if kind == RX:
             turn_x(u, half[0], half[1], slot, sign)
         elif kind == RY:
@@ -65,7 +65,9 @@ def pair_matrices(op, atoms, fixed, half, u):
     u[0, 0] = 1
     u[0, 6] = 1
     _multiply_atoms(atoms, op[3], op[4], fixed, half, u[0])
-    u[1] = u[0]
+    for k in range(8):  # not u[1] = u[0]: Numba would compile what it says of shapes that do not fit (5 s)
+        for b in range(LANES):
+            u[1, k, b] = u[0, k, b]
     _multiply_atoms(atoms, op[4], op[5], fixed, half, u[0])
     _multiply_atoms(atoms, op[5], op[6], fixed, half, u[1])
 
@@ -100,7 +102,7 @@ def _turn_frame_fixed(turn, frame):
 def _atom_gradients(atoms, first, last, turns, half, frame, g):
     """Add the gradients of the atoms first..last - 1 to g (n_angles, LANES); turns the frame to before the first."""
     for atom in range(last - 1, first - 1, -1):
-        kind, sign, slot = atoms[atom]
+        kind, sign, slot = atoms[atom, 0], atoms[atom, 1], atoms[atom, 2]
         if kind == FIXED:
             _turn_frame_fixed(turns[slot], frame)
             continue

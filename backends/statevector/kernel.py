@@ -101,7 +101,8 @@ def _spread(index, mask, n_bits):
 @jit
 def run_pass(re, im, n, passes, p, offsets, readouts, ops, u, first_block, last_block, flips):
     """A pass on its blocks first_block..last_block - 1: operations, then readouts, added to flips (n, 2, LANES)."""
-    first, last, width, start, mask, first_read, last_read = passes[p]
+    first, last, width, start = passes[p, 0], passes[p, 1], passes[p, 2], passes[p, 3]
+    mask, first_read, last_read = passes[p, 4], passes[p, 5], passes[p, 6]
     rows = 1 << width
     rows_of = offsets[start : start + rows]
     block_re, block_im = re, im
@@ -129,7 +130,8 @@ def unrun_pass(
     Adds the readouts' cotangents, x X + y Y with flips (n, 2, LANES) and in the last pass the diagonal high + low of
     all Z, then un-applies the operations, last first.
     """
-    first, last, width, start, mask, first_read, last_read = passes[p]
+    first, last, width, start = passes[p, 0], passes[p, 1], passes[p, 2], passes[p, 3]
+    mask, first_read, last_read = passes[p, 4], passes[p, 5], passes[p, 6]
     rows = 1 << width
     rows_of = offsets[start : start + rows]
     block_re, block_im, block_lr, block_li = re, im, lr, li
