@@ -21,6 +21,7 @@ from studies.arguments import Parser
 from studies.benchmark.figures import draw
 from studies.benchmark.measure import OURS, Machine, Measurement, measure
 from studies.benchmark.memory import peak_bytes
+from studies.benchmark.phases import measure_phases
 from studies.benchmark.workload import Workload
 
 RIVALS = ("tnqrnn_reversible", "eager", "flagquantum", "tensorcircuit")
@@ -46,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--timesteps", type=int, nargs="+", default=[8], metavar="T", help="(%(default)s)")
     parser.add_argument(
         "--peak-memory", action="store_true", help="also measure the peak of the memory, in a process of its own"
+    )
+    parser.add_argument(
+        "--phases", action="store_true", help="also show where the time of our kernel goes, for each size"
     )
     parser.add_argument("--repeats", type=int, default=5, help="turns; medians are reported (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark"), help="folder of the results (%(default)s)")
@@ -78,6 +82,9 @@ def _run(argv: Sequence[str]) -> None:
         measurements += measured
         _write(measurements, settings.out, machine)
     Console(width=130).print(_table(measurements))
+    if settings.phases:
+        for ours in (m for m in measurements if m.simulator == OURS):
+            Console(width=130).print(_phases(ours))
     print(f"table:   {settings.out / 'benchmark.csv'}")
     for figure in draw(measurements, settings.out):
         print(f"figure:  {figure}")
@@ -118,4 +125,19 @@ def _table(measurements: list[Measurement]) -> Table:
             f"{m.gradient_error:.0e}",
             f"{100 * m.of_peak:.0f} %" if m.simulator.startswith("tnqrnn") else "",
         )
+    return table
+
+
+def _phases(measured: Measurement) -> Table:
+    """Where the time of our step goes; what the phases do not explain is Python, autograd and waiting for threads."""
+    sizes = (measured.n_qubits, measured.n_layers, measured.batch, measured.timesteps)
+    cores = torch.get_num_threads()
+    phases = {name: seconds / cores for name, seconds in measure_phases(Workload(*sizes)).items()}
+    phases["the rest: Python, autograd, threads, memory"] = measured.step_seconds - sum(phases.values())
+    table = Table(title="n, L, B, T = {}, {}, {}, {}".format(*sizes), box=SIMPLE_HEAD)
+    table.add_column("phase of a training step")
+    table.add_column(f"ms, over {cores} cores", justify="right")
+    table.add_column("share", justify="right")
+    for name, seconds in phases.items():
+        table.add_row(name, f"{1e3 * seconds:.2f}", f"{100 * seconds / measured.step_seconds:.0f} %")
     return table

@@ -32,9 +32,10 @@ def test_benchmark_writes_a_row_per_simulator_and_size(tmp_path: Path, capsys: p
     assert "GFlop/s" in capsys.readouterr().out
 
 
-def test_every_size_can_vary_and_memory_is_measured(tmp_path: Path) -> None:
+def test_every_size_can_vary_and_memory_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sizes = ["--qubits", "4", "--batch", "2", "4", "--layers", "1", "2", "--timesteps", "2", "--repeats", "1"]
-    assert main(["benchmark", *sizes, "--rivals", "--peak-memory", "--out", str(tmp_path)]) == 0
+    assert main(["benchmark", *sizes, "--rivals", "--peak-memory", "--phases", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.count("backward: gradients of angles") == 4
     with (tmp_path / "benchmark.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["n_layers"], row["batch"]) for row in rows] == [("1", "2"), ("1", "4"), ("2", "2"), ("2", "4")]
