@@ -149,6 +149,7 @@ class Backend(ABC, Generic[S]):
 
     name: ClassVar[str]
     state_type: ClassVar[type[State]]
+    choice: str | None = None  # why `create_backend("auto", ...)` took this backend
 
     def __init__(
         self,
