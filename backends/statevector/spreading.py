@@ -8,10 +8,13 @@ Threads of our own rather than Numba's: those must not be used after a fork, as 
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from contextlib import contextmanager
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +27,11 @@ from backends.statevector.simd import LANES
 _WORTH_A_THREAD = 2**14
 # Rows updated by gates in one tile from which threads share it: handing over once for each pass (14 qubits, 2 layers).
 _WORTH_SHARING = 2**18
+# Seconds after which a user wonders.
+_A_MOMENT = 2.0
+
+# Which functions of the kernel, for which dtype, were called in this process: the first call compiles or loads.
+_called: set[tuple[Any, Any]] = set()
 
 
 def forward(arrays: Sequence[Any]) -> None:
@@ -37,6 +45,10 @@ def backward(arrays: Sequence[Any]) -> None:
 
 
 def _spread(arrays: Sequence[Any], states: Any, ops: Any, over_tiles: Any, over_blocks: Any) -> None:
+    if (over_tiles, states.dtype) not in _called:
+        with _announced():
+            over_tiles(*arrays, 0, 0)
+        _called.add((over_tiles, states.dtype))
     batch, rows = states.shape[:2]
     tiles, threads, updates = -(-batch // LANES), torch.get_num_threads(), len(ops) * rows
     if threads > tiles and updates >= _WORTH_SHARING:
@@ -45,6 +57,23 @@ def _spread(arrays: Sequence[Any], states: Any, ops: Any, over_tiles: Any, over_
         over_tiles(*arrays, 0, tiles)
     else:
         _Team(min(threads, tiles)).share(tiles, lambda _, first, last: over_tiles(*arrays, first, last))
+
+
+@contextmanager
+def _announced() -> Iterator[None]:
+    """Say that the kernel is being compiled, if it takes more than a moment: it was not found in the cache then."""
+    notice = threading.Timer(_A_MOMENT, _tell)
+    notice.daemon = True
+    notice.start()
+    try:
+        yield
+    finally:
+        notice.cancel()
+
+
+@cache
+def _tell() -> None:
+    logging.getLogger("tnqrnn").warning("compiling the statevector kernel: some 15 s, once for all circuits")
 
 
 class _Team:

@@ -220,6 +220,7 @@ def test_kernel_without_a_folder_for_its_cache(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "tensor" in done.stdout
+    assert done.stderr.count("compiling the statevector kernel") == 1
 
 
 def test_refusals() -> None:
