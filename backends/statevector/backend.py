@@ -10,10 +10,10 @@ from torch import Tensor
 
 from backends.base import Backend
 from backends.circuit import Circuit
-from backends.entropy import entropies_of_dense
 from backends.errors import InvalidInput, require_choice
 from backends.memory import require_memory
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner
+from backends.schmidt import schmidt_values_of_dense
 from backends.statevector.compiled import compiled_step
 from backends.statevector.contraction import ContractionEngine, StepPlan
 from backends.statevector.pairs import KernelProgram, compile_gates
@@ -109,9 +109,8 @@ class StatevectorBackend(Backend[StatevectorState]):
     def _from_dense(self, amplitudes: Tensor) -> StatevectorState:
         return StatevectorState(self.n_qubits, amplitudes)
 
-    def entanglement_entropy(self, state: StatevectorState) -> Tensor:
-        self._check_state(state)
-        return entropies_of_dense(state.amplitudes[:, None, :, None])
+    def _schmidt_values(self, state: StatevectorState) -> list[Tensor]:
+        return schmidt_values_of_dense(state.amplitudes[:, None, :, None])
 
     def _to_dense(self, state: StatevectorState) -> Tensor:
         return state.amplitudes
