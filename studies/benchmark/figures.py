@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from studies.benchmark.measure import Measurement
 from studies.style import figure, look
@@ -33,11 +32,11 @@ def _draw_against(axis: str, measurements: list[Measurement], folder: Path) -> l
         axes = drawing.add_subplot()
         _lines(axes, axis, line, lambda m: m.step_seconds)
         _floor(axes, axis, line)
-        _finish(axes, axis, "training step, forward and backward (s)", title)
+        _finish(axes, axis, line, "training step, forward and backward (s)", title)
     with figure(memory, width=6.5) as drawing:
         axes = drawing.add_subplot()
         _lines(axes, axis, [m for m in line if m.stored_bytes], lambda m: m.stored_bytes / 2**20)
-        _finish(axes, axis, "stored for the backward (MiB)", title)
+        _finish(axes, axis, line, "stored for the backward (MiB)", title)
     return [time, memory]
 
 
@@ -54,10 +53,13 @@ def _floor(axes: Axes, axis: str, measurements: list[Measurement]) -> None:
     axes.plot([getattr(m, axis) for m in own], floor, color="0.5", linestyle=":", label="counted operations")
 
 
-def _finish(axes: Axes, axis: str, label: str, title: str) -> None:
+def _finish(axes: Axes, axis: str, measurements: list[Measurement], label: str, title: str) -> None:
     axes.set_yscale("log")
+    if axis != "n_qubits":  # sizes that double
+        axes.set_xscale("log", base=2)
     axes.set_xlabel(AXES[axis])
     axes.set_ylabel(label)
     axes.set_title(title)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xticks(sizes := sorted({getattr(m, axis) for m in measurements}), [str(size) for size in sizes])
+    axes.minorticks_off()
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
