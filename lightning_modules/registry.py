@@ -8,6 +8,8 @@ from lightning_modules.copying import CopyingData, CopyingMemory
 from lightning_modules.digits import DigitsClassifier, DigitsData
 from lightning_modules.loaders import SequenceData
 from lightning_modules.task import SequenceTask
+from lightning_modules.translation import Translator
+from lightning_modules.translation_data import TranslationData
 
 
 @dataclass(frozen=True)
@@ -23,4 +25,5 @@ class Task:
 TASKS = {
     "digits": Task(DigitsClassifier, DigitsData, headline="accuracy"),
     "copying": Task(CopyingMemory, CopyingData, headline="recall"),
+    "translation": Task(Translator, TranslationData, headline="exact_match"),
 }

@@ -101,8 +101,11 @@ class SequenceTask(LightningModule):
 
     # What a subclass may say differently -----------------------------------------------------------------------------
 
-    def build_cell(self) -> nn.Module:
-        """Return the recurrent cell, a `RecurrentCell`; override to feed another one into the same task."""
+    def build_cell(self, features: int | None = None) -> nn.Module:
+        """Return the recurrent cell, a `RecurrentCell`, for so many features per timestep (None: those of the data).
+
+        Override to feed another one into the same task.
+        """
         name = require_choice("task", "cell", self.hparams["cell"], CELLS)
         used = CELLS[name].settings
         for setting in NEVER_BY_DEFAULT:
@@ -111,7 +114,7 @@ class SequenceTask(LightningModule):
         settings = {setting: self.hparams[setting] for setting in used if setting in self.hparams}
         if "backend_options" in used:
             settings["backend_options"] = self._backend_options()
-        return create_cell(name, self.hparams["input_size"], **settings)
+        return create_cell(name, self.hparams["input_size"] if features is None else features, **settings)
 
     def build_scores(self, classes: int) -> MetricCollection:
         """Return the metrics that compare `scored(outputs, targets)`."""
