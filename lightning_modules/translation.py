@@ -78,9 +78,7 @@ class Translator(SequenceTask):
 
     def build_scores(self, classes: int) -> MetricCollection:
         """Return the share of tokens that are the likeliest ones, given the reference's tokens before them."""
-        return MetricCollection(
-            {"token_accuracy": MulticlassAccuracy(classes, average="micro", ignore_index=PADDING)}
-        )
+        return MetricCollection({"token_accuracy": MulticlassAccuracy(classes, average="micro", ignore_index=PADDING)})
 
     def read(self, z: Tensor) -> Tensor:
         """Return logits (..., target vocabulary) from the decoder's readouts (..., output_size)."""
@@ -225,7 +223,6 @@ class Translator(SequenceTask):
         if not folder.is_dir():  # a checkpoint from elsewhere, tested: there is no run to write into
             return
         settings = {name: self.hparams[name] for name in ("beam_size", "length_penalty")}
-        content: dict[str, Any] = {"bleu_signature": signature, **settings, "dropped_pairs": self.data.dropped}
+        content: dict[str, Any] = {"bleu_signature": signature, **settings, "data": self.data.facts()}
         write_json(folder / "translations.json", {**content, "test": self._translations})
         draw_attention(self._drawn, folder / "attention.png")
-

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
-from lightning_utilities.core.rank_zero import rank_zero_only
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -59,10 +58,11 @@ class TranslationData(SequenceData):
         seed: int = 0,
     ) -> None:
         super().__init__(batch_size, seed)
+        self.source = source
         generated = source == NUMBERS
         self.data_kind = "synthetic" if generated else "real"
         self.lower_case = lower_case and not generated
-        self.dropped = {"train": 0, "val": 0, "test": 0}
+        self._dropped: dict[str, int] = {}
         if generated:
             self._pairs = number_pairs(largest, train_size, val_size, test_size, source_tokens)
             self._number_tokens(None, 1)
@@ -79,6 +79,19 @@ class TranslationData(SequenceData):
     def dataset(self, split: str) -> TokenPairs:
         """Return the pairs of "train", "val" or "test" as token numbers."""
         return TokenPairs(self._pairs[split], self.source_vocabulary, self.target_vocabulary)
+
+    def facts(self) -> dict[str, Any]:
+        """Return source and kind of the data, and per split how many pairs there are and how many were dropped."""
+        sizes = {f"{split} pairs": len(pairs) for split, pairs in self._pairs.items()}
+        dropped = {f"{split} pairs dropped": count for split, count in self._dropped.items()}
+        return {
+            "source": self.source,
+            "kind": self.data_kind,
+            **sizes,
+            **dropped,
+            "source vocabulary": self.input_size,
+            "target vocabulary": self.output_size,
+        }
 
     def references(self, split: str) -> list[str]:
         """Return the reference translations of a split, as text, in the order in which val and test are served."""
@@ -100,11 +113,7 @@ class TranslationData(SequenceData):
             InvalidInput: Its weights were trained with other vocabularies, so their token numbers mean other words.
         """
         for language, ours in (("source", self.source_vocabulary), ("target", self.target_vocabulary)):
-            if Vocabulary.from_state_dict(state_dict["vocabularies"][language]) != ours:
-                raise InvalidInput(
-                    f"translation: the checkpoint was trained with another {language} vocabulary than that of the data "
-                    f"here, {ours!r}; use the data settings in the run's config.yaml, or train afresh."
-                )
+            ours.require_same(f"translation, {language}", state_dict["vocabularies"][language])
         super().load_state_dict(state_dict)
 
     def _number_tokens(self, max_size: int | None, min_count: int) -> None:
@@ -119,16 +128,11 @@ class TranslationData(SequenceData):
         """Drop what is empty or too long; a test set is kept whole but for empty sides, so that scores compare."""
         kept = {}
         for split, pairs in read.items():
-            kept[split], self.dropped[split] = shorten(pairs, None if split == "test" else max_length)
+            kept[split], self._dropped[split] = shorten(pairs, None if split == "test" else max_length)
             if not kept[split]:
                 raise InvalidInput(
                     f"translation: no pair of {source!r} ({split}) has 1 to {max_length} tokens on both sides; raise "
                     "data.max_length."
-                )
-            if self.dropped[split]:
-                _say(
-                    f"translation: {self.dropped[split]} of {len(pairs)} pairs dropped from {split}: a side is empty"
-                    + ("." if split == "test" else f" or has more than {max_length} tokens.")
                 )
         return kept
 
@@ -155,8 +159,3 @@ def _pad(rows: Iterable[Tensor]) -> Tensor:
 
 def _timesteps(pair: Pair) -> int:
     return len(pair.source) + len(pair.target) + 1  # with the end token
-
-
-@rank_zero_only
-def _say(text: str) -> None:
-    print(text, flush=True)
