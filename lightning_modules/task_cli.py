@@ -190,6 +190,12 @@ class TaskCLI(LightningCLI):
             for flag in flags:
                 if flag in given:
                     require_used(cell, setting, flag)
+        exact = settings["model"]["shots"] is None
+        for flag in ("--model.shot_noise", "--model.noise_seed") if exact else ():
+            if flag in given:
+                raise InvalidInput(f"tnqrnn: {flag} has no effect on exact readouts; add --model.shots.")
+        if "--model.noise_in" in given and exact and settings["model"]["depolarising"] == 0:
+            raise InvalidInput("tnqrnn: --model.noise_in has no effect; add --model.shots or --model.depolarising.")
         for flag in ("--model.max_bond", "--model.truncation_cutoff"):
             if flag in given and settings["model"]["backend"] != "mps":
                 raise InvalidInput(f"tnqrnn: {flag} is a setting of the mps backend; add --model.backend mps.")
