@@ -83,6 +83,8 @@ def test_a_checkpoint_is_taken_without_training(
         (["--config", "digits", "--samples", "0"], "--samples"),
         (["--config", "digit"], "Did you mean 'digits'?"),
         (["--config", "digits", "--model.n_qubit", "5"], "n_qubits"),
+        (["--config", "digits", "--model.cell", "gru"], "choose a run with the cell qrnn"),
+        (["--config", "translation"], "a Translator is not one QRNN"),
         (["--checkpoint", "nowhere.ckpt"], "nowhere.ckpt"),
         (["--checkpoint", "nowhere.ckpt", "--model.n_qubits", "5"], "--model.n_qubits"),
         (["--checkpoint", "nowhere.ckpt", "--config", "digits"], "not both"),
