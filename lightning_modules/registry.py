@@ -10,6 +10,8 @@ from lightning_modules.language_modelling import LanguageModel, LanguageModellin
 from lightning_modules.loaders import SequenceData
 from lightning_modules.sentiment import SentimentClassifier, SentimentData
 from lightning_modules.task import SequenceTask
+from lightning_modules.translation import Translator
+from lightning_modules.translation_data import TranslationData
 
 
 @dataclass(frozen=True)
@@ -27,4 +29,5 @@ TASKS = {
     "copying": Task(CopyingMemory, CopyingData, headline="recall"),
     "sentiment": Task(SentimentClassifier, SentimentData, headline="accuracy"),
     "language_modelling": Task(LanguageModel, LanguageModellingData, headline="perplexity", lower_is_better=True),
+    "translation": Task(Translator, TranslationData, headline="exact_match"),
 }

@@ -17,14 +17,17 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torchmetrics import MetricCollection
 
-from backends.errors import InvalidInput, require_positive_int
+from backends.errors import InvalidInput, require_choice, require_positive_int
 from lightning_modules.errors import TrainingStopped
 from lightning_modules.loaders import Batch
 from lightning_modules.split_metrics import SplitMetrics
-from tnqrnn import QRNN, Ansatz
+from tnqrnn.cells import CELLS, create_cell, require_used
+from tnqrnn.matching import trained_parameters
 
 SPLITS = ("train", "val", "test")
-PARTS = ("embedding", "cell", "head")
+# A configuration may say how many layers a circuit has and be run with a cell without circuit; but whoever gives one
+# of these means it.
+NEVER_BY_CHANCE = {"hidden_size": None, "shots": None, "depolarising": 0.0}
 
 
 class RecurrentCell(Protocol):
@@ -43,6 +46,8 @@ class SequenceTask(LightningModule):
         input_size: Features of the input at each timestep; comes from the data.
         output_size: Classes; comes from the data.
         sequence_length: Timesteps; comes from the data.
+        cell: Recurrent cell: qrnn, or one to compare it with (docs/cells.md).
+        hidden_size: Width of a cell without qubits; by default three per qubit, as many readouts as a qrnn has.
         n_qubits: Qubits of the hidden state.
         n_layers: Layers of the circuit at each timestep.
         rotations: Rotation gates of a layer, applied to every qubit in this order.
@@ -55,6 +60,11 @@ class SequenceTask(LightningModule):
         backend: How the hidden state is held: statevector (exact) or mps (truncated).
         max_bond: Largest bond dimension of the mps backend; null never truncates.
         truncation_cutoff: Schmidt weight below which the mps backend truncates.
+        shots: Measurements per readout; null for exact expectation values.
+        shot_noise: How readouts from shots are drawn: gaussian or multinomial (tnqrnn/noise.py).
+        depolarising: Probability with which every qubit is depolarised before it is read.
+        noise_in: When shots and depolarising act: evaluation, training or both.
+        noise_seed: Seed of the noise in evaluation.
         learning_rate: Peak of the one-cycle schedule of Adam.
 
     Raises:
@@ -67,6 +77,8 @@ class SequenceTask(LightningModule):
         input_size: int,
         output_size: int,
         sequence_length: int | None = None,
+        cell: str = "qrnn",
+        hidden_size: int | None = None,
         n_qubits: int = 6,
         n_layers: int = 1,
         rotations: Sequence[str] = ("ry", "rz"),
@@ -79,6 +91,11 @@ class SequenceTask(LightningModule):
         backend: str = "statevector",
         max_bond: int | None = 16,
         truncation_cutoff: float = 0.0,
+        shots: int | None = None,
+        shot_noise: str = "gaussian",
+        depolarising: float = 0.0,
+        noise_in: str = "both",
+        noise_seed: int = 0,
         learning_rate: float = 0.01,
     ) -> None:
         super().__init__()
@@ -119,28 +136,20 @@ class SequenceTask(LightningModule):
         """Return how much the mean loss of a batch weighs in that of the epoch: its samples, by default."""
         return len(batch[0])
 
-    def build_cell(self) -> nn.Module:
-        """Return the recurrent cell, a `RecurrentCell`; override to feed another one into the same task."""
-        settings = self.hparams
-        ansatz = Ansatz(
-            n_qubits=settings["n_qubits"],
-            n_layers=settings["n_layers"],
-            rotations=tuple(settings["rotations"]),
-            entangler=settings["entangler"],
-            topology=settings["topology"],
-        )
-        cell: nn.Module = QRNN(
-            input_size=self.features,
-            ansatz=ansatz,
-            controller=settings["controller"],
-            controller_width=settings["controller_width"],
-            dropout=settings["dropout"],
-            angle_scale=settings["angle_scale"],
-            sequence_length=settings["sequence_length"],
-            backend=settings["backend"],
-            backend_options=self._backend_options(),
-        )
-        return cell
+    def build_cell(self, features: int | None = None) -> nn.Module:
+        """Return the recurrent cell, a `RecurrentCell`, for so many features per timestep (None: those of the data).
+
+        Override to feed another one into the same task.
+        """
+        name = require_choice("task", "cell", self.hparams["cell"], CELLS)
+        used = CELLS[name].settings
+        for setting, default in NEVER_BY_CHANCE.items():
+            if self.hparams.get(setting, default) != default:
+                require_used(name, setting)
+        settings = {setting: self.hparams[setting] for setting in used if setting in self.hparams}
+        if "backend_options" in used:
+            settings["backend_options"] = self._backend_options()
+        return create_cell(name, self.features if features is None else features, **settings)
 
     def build_scores(self, classes: int) -> MetricCollection:
         """Return the metrics that compare `scored(outputs, targets)`."""
@@ -223,14 +232,15 @@ class SequenceTask(LightningModule):
 
     def require_memory(self, batch_size: int) -> None:
         """Refuse a batch whose hidden state does not fit the memory, before anything is computed or written."""
-        if isinstance(self.cell, QRNN):
-            self.cell.backend.require_memory(batch_size, self.device)
+        require_memory = getattr(self.cell, "require_memory", None)  # a classical cell needs none worth counting
+        if require_memory is not None:
+            require_memory(batch_size, self.device)
 
     def parameter_counts(self) -> dict[str, int]:
-        """Return the number of trained parameters of every part (cell, head, embedding if any) and of all."""
-        parts = {name: module for name in PARTS if (module := getattr(self, name, None)) is not None}
-        counts = {name: sum(p.numel() for p in module.parameters()) for name, module in parts.items()}
-        return {**counts, "total": sum(counts.values())}
+        """Return the number of trained parameters of embedding, cell and head, and of the whole task."""
+        parts = {name: getattr(self, name, None) for name in ("embedding", "cell", "head")}
+        counts = {name: trained_parameters(part) if part is not None else 0 for name, part in parts.items()}
+        return {**counts, "total": trained_parameters(self)}
 
     def _step(self, batch: Batch, split: str) -> Tensor:
         loss, outputs, state = self.loss(batch, self.initial_state(split))
