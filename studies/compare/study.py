@@ -130,8 +130,8 @@ def _row(
 def _cell(model: SequenceTask) -> QRNNCell:
     if not isinstance(model.cell, QRNN):
         raise InvalidInput(
-            f"compare: the run has a cell {model.hparams['cell']!r}, which no backend holds exactly and truncated; "
-            "choose a run with the cell qrnn."
+            f"compare: the run has the cell {model.hparams['cell']!r}, only those of a qrnn are compared; name a "
+            "checkpoint of a qrnn."
         )
     return model.cell.cell
 
