@@ -1,12 +1,12 @@
 """Generated sentences whose sentiment follows from their composition, not from their words.
 
-    i would not say that   the plot was not very good   although   the acting was slightly dull
-    frame                  clause A                      joint      clause B
+    acting was not very good   although   music was slightly dull
+    clause A                   joint      clause B
 
 A clause is worth +s or -s by its adjective, where the strength s is 1 (`slightly`), 2 (no intensifier) or 3 (`very`);
 a negator before it turns s into -(4 - s), so that `not very good` is mildly bad and `not slightly good` very bad. `and`
-adds both clauses; in `A but B` and `although A , B` the second one decides, in `A although B` the first. A negated
-frame reverses the sentence. The label says whether the result is above zero; none is zero.
+adds both clauses; in `A but B` and `although A , B` the second one decides, in `A although B` the first. The label
+says whether the result is above zero; none is zero.
 
 Every sentence comes with a partner that has the same words in another order and the other label. A classifier that
 ignores order must answer the same to both, so it is right on exactly half of them.
@@ -16,53 +16,59 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import permutations
 
 import numpy as np
 
-SUBJECTS = ("plot", "acting", "music", "script", "ending", "cast", "camera", "dialogue", "pace", "story")
+SUBJECTS = (
+    "acting",
+    "camerawork",
+    "casting",
+    "dialogue",
+    "editing",
+    "humour",
+    "lighting",
+    "music",
+    "pacing",
+    "storytelling",
+)
 GOOD = ("good", "great", "clever", "funny", "charming", "moving", "fresh", "honest")
 BAD = ("bad", "awful", "dull", "boring", "clumsy", "stupid", "stale", "false")
 INTENSIFIERS = {"": 2, "slightly": 1, "somewhat": 1, "fairly": 1, "very": 3, "really": 3, "extremely": 3}
-NEGATORS = ("", "not", "never")
-FRAMES = ("", "i would {} say that", "critics will {} claim that")
+# More often without than with: were most clauses negated, no part of a sentence would hint at its label, and training
+# would find nothing to begin with.
+NEGATORS = ("", "", "", "", "not", "never")
 JOINTS = ("and", "but", "although", "although ,")
 
 # Of the one stream of sentences from which every set is cut.
 SEED = 0
-# Places that the negators of frame, clause A and clause B can go to; without a frame the first one stays empty.
-ORDERS = tuple(permutations(range(3)))
-INNER_ORDERS = tuple(order for order in ORDERS if order[0] == 0)
 TRIES = 8
 Sentence = tuple[tuple[str, ...], int]  # tokens and label
 
 
 @dataclass(frozen=True)
 class Statement:
-    """What a sentence is made of; pairs belong to clause A and clause B. `negators`: frame, clause A, clause B."""
+    """What a sentence is made of; pairs belong to clause A and clause B."""
 
-    frame: str
     joint: str
     subjects: tuple[str, str]
     adjectives: tuple[str, str]
     intensifiers: tuple[str, str]
-    negators: tuple[str, str, str]
+    negators: tuple[str, str]
 
     @property
     def tokens(self) -> tuple[str, ...]:
         """The words of the sentence."""
-        clauses = zip(self.subjects, self.negators[1:], self.intensifiers, self.adjectives, strict=True)
-        first, second = (" ".join(("the", subject, "was", *rest)) for subject, *rest in clauses)
+        clauses = zip(self.subjects, self.negators, self.intensifiers, self.adjectives, strict=True)
+        first, second = (" ".join((subject, "was", *rest)) for subject, *rest in clauses)
         joined = f"although {first} , {second}" if self.joint == "although ," else f"{first} {self.joint} {second}"
-        return tuple(f"{self.frame.format(self.negators[0])} {joined}".split())
+        return tuple(joined.split())
 
     @property
     def value(self) -> int:
         """What the sentence is worth: above zero is positive."""
-        clauses = zip(self.negators[1:], self.intensifiers, self.adjectives, strict=True)
+        clauses = zip(self.negators, self.intensifiers, self.adjectives, strict=True)
         first, second = (_clause_value(*clause) for clause in clauses)
-        joined = {"and": first + second, "but": second, "although": first, "although ,": second}[self.joint]
-        return -joined if self.negators[0] else joined
+        return {"and": first + second, "but": second, "although": first, "although ,": second}[self.joint]
 
     @property
     def sentence(self) -> Sentence:
@@ -70,17 +76,14 @@ class Statement:
         return self.tokens, int(self.value > 0)
 
     def rearranged(self, generator: np.random.Generator) -> Statement:
-        """Return the same frame, joint and words, the words in other places of the same kind, drawn at random."""
-        swap = generator.integers(2, size=3)
-        orders = ORDERS if self.frame else INNER_ORDERS
-        first, second, third = orders[generator.integers(len(orders))]
+        """Return the same joint and words, every pair of words swapped or not, drawn at random."""
+        swap = generator.integers(2, size=4)
         return Statement(
-            self.frame,
             self.joint,
             self.subjects[::-1] if swap[0] else self.subjects,
             self.adjectives[::-1] if swap[1] else self.adjectives,
             self.intensifiers[::-1] if swap[2] else self.intensifiers,
-            (self.negators[first], self.negators[second], self.negators[third]),
+            self.negators[::-1] if swap[3] else self.negators,
         )
 
 
@@ -112,19 +115,18 @@ def _partner(statement: Statement, generator: np.random.Generator) -> Statement 
 
 
 def _draw(generator: np.random.Generator) -> Statement:
-    drawn = iter(generator.random(11).tolist())
+    drawn = iter(generator.random(9).tolist())
 
     def one(choices: Sequence[str]) -> str:
         return choices[int(next(drawn) * len(choices))]
 
-    frame, subject = one(FRAMES), one(SUBJECTS)
+    subject = one(SUBJECTS)
     return Statement(
-        frame=frame,
         joint=one(JOINTS),
         subjects=(subject, one([other for other in SUBJECTS if other != subject])),
         adjectives=(one(GOOD + BAD), one(GOOD + BAD)),
         intensifiers=(one(tuple(INTENSIFIERS)), one(tuple(INTENSIFIERS))),
-        negators=(one(NEGATORS) if frame else "", one(NEGATORS), one(NEGATORS)),
+        negators=(one(NEGATORS), one(NEGATORS)),
     )
 
 

@@ -35,7 +35,7 @@ from lightning_modules.refusals import explain
 from lightning_modules.registry import TASKS
 from lightning_modules.run_directory import RunDirectory, environment, require_writable, write_atomically, write_json
 from lightning_modules.task import SequenceTask
-from tnqrnn.cells import CELL_SETTINGS, CELLS, require_used
+from tnqrnn.cells import CELLS, SPECIAL, require_used
 
 # The settings of Lightning's Trainer that are the user's. The others would break exact resuming, or say again what the
 # run directory decides.
@@ -64,8 +64,8 @@ TRAINER_SETTINGS = {
 }
 # One small network on one CPU: a GPU is asked for, not taken.
 TRAINER_DEFAULTS = {"accelerator": "cpu", "devices": 1, "log_every_n_steps": 10}
-# How the command line spells the settings of the cells.
-CELL_FLAGS = {setting: (f"--model.{setting}",) for setting in CELL_SETTINGS} | {
+# How the command line spells the settings that are meant for certain cells.
+CELL_FLAGS = {setting: (f"--model.{setting}",) for setting in SPECIAL} | {
     "backend_options": ("--model.max_bond", "--model.truncation_cutoff")
 }
 

@@ -76,6 +76,10 @@ CIRCUIT = frozenset({"n_layers", "rotations", "entangler", "topology"})
 CONTROLLER = frozenset({"controller", "controller_width", "angle_scale", "sequence_length"})
 QUANTUM = frozenset({"backend", "backend_options", "shots", "shot_noise", "depolarising", "noise_in", "noise_seed"})
 
+# Whoever gives one of these on the command line means a cell that uses it. The others describe a size or a controller,
+# and may stand in a configuration that is run with many cells.
+SPECIAL = QUANTUM | {"hidden_size", "rotations", "entangler", "topology"}
+
 
 def _controlled(cell: type[QRNN]) -> Callable[[int, CellSettings], nn.Module]:
     def build(input_size: int, given: CellSettings) -> nn.Module:
