@@ -21,14 +21,13 @@ from backends.errors import InvalidInput, require_choice, require_positive_int
 from lightning_modules.errors import TrainingStopped
 from lightning_modules.loaders import Batch
 from lightning_modules.split_metrics import SplitMetrics
-from tnqrnn import QRNN
 from tnqrnn.cells import CELLS, create_cell, require_used
 from tnqrnn.matching import trained_parameters
 
 SPLITS = ("train", "val", "test")
 # A configuration may say how many layers a circuit has and be run with a cell without circuit; but whoever gives one
 # of these means it.
-NEVER_BY_DEFAULT = ("hidden_size",)
+NEVER_BY_CHANCE = {"hidden_size": None, "shots": None, "depolarising": 0.0}
 
 
 class RecurrentCell(Protocol):
@@ -61,6 +60,11 @@ class SequenceTask(LightningModule):
         backend: How the hidden state is held: statevector (exact) or mps (truncated).
         max_bond: Largest bond dimension of the mps backend; null never truncates.
         truncation_cutoff: Schmidt weight below which the mps backend truncates.
+        shots: Measurements per readout; null for exact expectation values.
+        shot_noise: How readouts from shots are drawn: gaussian or multinomial (tnqrnn/noise.py).
+        depolarising: Probability with which every qubit is depolarised before it is read.
+        noise_in: When shots and depolarising act: evaluation, training or both.
+        noise_seed: Seed of the noise in evaluation.
         learning_rate: Peak of the one-cycle schedule of Adam.
 
     Raises:
@@ -87,6 +91,11 @@ class SequenceTask(LightningModule):
         backend: str = "statevector",
         max_bond: int | None = 16,
         truncation_cutoff: float = 0.0,
+        shots: int | None = None,
+        shot_noise: str = "gaussian",
+        depolarising: float = 0.0,
+        noise_in: str = "both",
+        noise_seed: int = 0,
         learning_rate: float = 0.01,
     ) -> None:
         super().__init__()
@@ -105,8 +114,8 @@ class SequenceTask(LightningModule):
         """Return the recurrent cell, a `RecurrentCell`; override to feed another one into the same task."""
         name = require_choice("task", "cell", self.hparams["cell"], CELLS)
         used = CELLS[name].settings
-        for setting in NEVER_BY_DEFAULT:
-            if setting not in used and self.hparams[setting] is not None:
+        for setting, default in NEVER_BY_CHANCE.items():
+            if self.hparams.get(setting, default) != default:
                 require_used(name, setting)
         settings = {setting: self.hparams[setting] for setting in used if setting in self.hparams}
         if "backend_options" in used:
@@ -192,8 +201,9 @@ class SequenceTask(LightningModule):
 
     def require_memory(self, batch_size: int) -> None:
         """Refuse a batch whose hidden state does not fit the memory, before anything is computed or written."""
-        if isinstance(self.cell, QRNN):
-            self.cell.backend.require_memory(batch_size, self.device)
+        require_memory = getattr(self.cell, "require_memory", None)  # a classical cell needs none worth counting
+        if require_memory is not None:
+            require_memory(batch_size, self.device)
 
     def parameter_counts(self) -> dict[str, int]:
         """Return the number of trained parameters of embedding, cell and head, and of the whole task."""

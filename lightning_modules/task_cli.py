@@ -35,7 +35,7 @@ from lightning_modules.refusals import explain
 from lightning_modules.registry import TASKS
 from lightning_modules.run_directory import RunDirectory, environment, require_writable, write_atomically, write_json
 from lightning_modules.task import SequenceTask
-from tnqrnn.cells import CELL_SETTINGS, CELLS, require_used
+from tnqrnn.cells import CELLS, SPECIAL, require_used
 
 # The settings of Lightning's Trainer that are the user's. The others would break exact resuming, or say again what the
 # run directory decides.
@@ -67,8 +67,8 @@ BATCH_LIMITS = {
 }
 # One small network on one CPU: a GPU is asked for, not taken.
 TRAINER_DEFAULTS = {"accelerator": "cpu", "devices": 1, "log_every_n_steps": 10}
-# How the command line spells the settings of the cells.
-CELL_FLAGS = {setting: (f"--model.{setting}",) for setting in CELL_SETTINGS} | {
+# How the command line spells the settings that are meant for certain cells.
+CELL_FLAGS = {setting: (f"--model.{setting}",) for setting in SPECIAL} | {
     "backend_options": ("--model.max_bond", "--model.truncation_cutoff")
 }
 
@@ -195,6 +195,12 @@ class TaskCLI(LightningCLI):
             for flag in flags:
                 if flag in given:
                     require_used(cell, setting, flag)
+        exact = settings["model"]["shots"] is None
+        for flag in ("--model.shot_noise", "--model.noise_seed") if exact else ():
+            if flag in given:
+                raise InvalidInput(f"tnqrnn: {flag} has no effect on exact readouts; add --model.shots.")
+        if "--model.noise_in" in given and exact and settings["model"]["depolarising"] == 0:
+            raise InvalidInput("tnqrnn: --model.noise_in has no effect; add --model.shots or --model.depolarising.")
         for flag in ("--model.max_bond", "--model.truncation_cutoff"):
             if flag in given and settings["model"]["backend"] != "mps":
                 raise InvalidInput(f"tnqrnn: {flag} is a setting of the mps backend; add --model.backend mps.")

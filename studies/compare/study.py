@@ -11,6 +11,7 @@ from rich.progress import track
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
+from backends.errors import InvalidInput
 from lightning_modules.loaders import Batch, SequenceData
 from lightning_modules.progress import quiet_lightning
 from lightning_modules.run_directory import environment, write_json
@@ -127,7 +128,11 @@ def _row(
 
 
 def _cell(model: SequenceTask) -> QRNNCell:
-    assert isinstance(model.cell, QRNN)
+    if not isinstance(model.cell, QRNN):
+        raise InvalidInput(
+            f"compare: the run has the cell {model.hparams['cell']!r}, only those of a qrnn are compared; name a "
+            "checkpoint of a qrnn."
+        )
     return model.cell.cell
 
 
