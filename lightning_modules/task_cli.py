@@ -239,7 +239,10 @@ class TaskCLI(LightningCLI):
         model.require_memory(datamodule.batch_size)
         resumes = self._resumes(model)
         write_atomically(self.run.config, self.config_text)
-        write_json(self.run.env, environment(_device(self.trainer), datamodule.sha256))
+        facts = datamodule.facts()
+        write_json(self.run.env, {**environment(_device(self.trainer), datamodule.sha256), "data": facts})
+        if facts:
+            say(f"data: {', '.join(f'{name} {value}' for name, value in facts.items())}")
         counts = model.parameter_counts()
         parts = ", ".join(f"{part} {count}" for part, count in counts.items() if part != "total")
         say(f"{self.task}: {counts['total']} parameters ({parts})")
@@ -281,12 +284,14 @@ class TaskCLI(LightningCLI):
         tested = self.run.best_or_last()
         read_checkpoint(tested)  # a broken file is refused in our words
         [metrics] = self.trainer.test(model, datamodule=datamodule, ckpt_path=tested, weights_only=True, verbose=False)
+        baselines = datamodule.baselines()
         result = {
             "task": self.task,
             "data": datamodule.data_kind,
             "seed": self._get(self.config, "seed"),
             "config_hash": self.run.config_hash,
             "metrics": dict(metrics),
+            "baselines": baselines,
             "checkpoint": tested.name,
             "parameters": model.parameter_counts(),
             "epochs": epochs,
@@ -298,6 +303,8 @@ class TaskCLI(LightningCLI):
         if self.trainer.is_global_zero:
             write_json(self.run.result, result)
         say(f"{_line(metrics)}  ({tested.name}, {seconds:.1f} s)")
+        if baselines:
+            say(f"baselines: {_line(baselines)}")
         say(f"run: {self.run.path}")
 
     def _evaluate(self, command: str, model: SequenceTask, datamodule: SequenceData) -> None:

@@ -44,7 +44,7 @@ def compare(run: TrainedRun, bonds: list[int], samples: int) -> Comparison:
     models = {_EXACT: run.model(backend="statevector")}
     models |= {bond: run.model(backend="mps", max_bond=bond) for bond in bonds}
     cells = {bond: _cell(model) for bond, model in models.items()}
-    x = _first_sequences(data, samples)
+    x = models[_EXACT].inputs(_first_sequences(data, samples))[0].detach()
     batch = next(iter(data.train_dataloader()))
     exact_run = closed_loop(cells[_EXACT], x)
     entropies = {_EXACT: largest_entropies(cells[_EXACT], exact_run)}
