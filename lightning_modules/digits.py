@@ -49,6 +49,7 @@ class DigitsData(SequenceData):
         seed: Seed of the order of the training batches.
     """
 
+    data_kind = "real"
     output_size = 10
 
     def __init__(

@@ -35,8 +35,8 @@ class RecurrentCell(Protocol):
 
     output_size: int
 
-    def __call__(self, x: Tensor) -> tuple[Tensor, Any]:
-        """Return the readouts (batch, time, output_size) and the final state."""
+    def __call__(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+        """Return the readouts (batch, time, output_size) and the final state, as `QRNN` does."""
 
 
 class SequenceTask(LightningModule):
@@ -110,8 +110,37 @@ class SequenceTask(LightningModule):
 
     # What a subclass may say differently -----------------------------------------------------------------------------
 
-    def build_cell(self) -> nn.Module:
-        """Return the recurrent cell, a `RecurrentCell`; override to feed another one into the same task."""
+    ignored_target = -100  # a target with this number is not scored
+
+    @property
+    def features(self) -> int:
+        """Features that the cell reads at every timestep."""
+        return int(self.hparams["input_size"])
+
+    def inputs(self, batch_inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return what the cell reads: x (batch, time, features), and lengths (batch,) if sequences end early."""
+        return batch_inputs, None
+
+    def readouts(self, z: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the readouts that `read` needs, of z (batch, time, output_size); all of them by default."""
+        return z
+
+    def initial_state(self, split: str) -> Any:
+        """Return the state in which the next batch of a split begins; None: |0...0>, or what a cell begins with."""
+        return None
+
+    def keep_state(self, split: str, state: Any) -> None:
+        """Take the state after a batch of a split, for the next one; ignored by default."""
+
+    def weight(self, batch: Batch) -> int:
+        """Return how much the mean loss of a batch weighs in that of the epoch: its samples, by default."""
+        return len(batch[0])
+
+    def build_cell(self, features: int | None = None) -> nn.Module:
+        """Return the recurrent cell, a `RecurrentCell`, for so many features per timestep (None: those of the data).
+
+        Override to feed another one into the same task.
+        """
         name = require_choice("task", "cell", self.hparams["cell"], CELLS)
         used = CELLS[name].settings
         for setting, default in NEVER_BY_CHANCE.items():
@@ -120,7 +149,7 @@ class SequenceTask(LightningModule):
         settings = {setting: self.hparams[setting] for setting in used if setting in self.hparams}
         if "backend_options" in used:
             settings["backend_options"] = self._backend_options()
-        return create_cell(name, self.hparams["input_size"], **settings)
+        return create_cell(name, self.features if features is None else features, **settings)
 
     def build_scores(self, classes: int) -> MetricCollection:
         """Return the metrics that compare `scored(outputs, targets)`."""
@@ -140,17 +169,19 @@ class SequenceTask(LightningModule):
 
     # What every task shares ------------------------------------------------------------------------------------------
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the logits of x (batch, time, features)."""
-        z, _ = self.cell(x)
-        return self.read(z)
+    def forward(self, batch_inputs: Tensor) -> Tensor:
+        """Return the logits of a batch's inputs, such as x (batch, time, features)."""
+        return self._outputs(batch_inputs, None)[0]
 
-    def loss(self, batch: Batch) -> tuple[Tensor, Tensor, Any]:
-        """Return the mean cross entropy of a batch, the logits, and the cell's final state; records nothing."""
-        inputs, targets = batch
-        z, state = self.cell(inputs)
-        outputs = self.read(z)
-        return cross_entropy(outputs.flatten(0, -2), targets.flatten()), outputs, state
+    def loss(self, batch: Batch, state: Any = None) -> tuple[Tensor, Tensor, Any]:
+        """Return the mean cross entropy of a batch, the logits, and the cell's final state; records nothing.
+
+        `state` is where the cell begins; None: where it always begins.
+        """
+        batch_inputs, targets = batch
+        outputs, state = self._outputs(batch_inputs, state)
+        loss = cross_entropy(outputs.flatten(0, -2), targets.flatten(), ignore_index=self.ignored_target)
+        return loss, outputs, state
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
@@ -212,11 +243,17 @@ class SequenceTask(LightningModule):
         return {**counts, "total": trained_parameters(self)}
 
     def _step(self, batch: Batch, split: str) -> Tensor:
-        loss, outputs, state = self.loss(batch)
+        loss, outputs, state = self.loss(batch, self.initial_state(split))
+        self.keep_state(split, state)
         with torch.no_grad():
             scored = self.scored(outputs, batch[1])
-            self._metrics(split).record(loss, self._truncation_error(state), *scored, samples=len(batch[0]))
+            self._metrics(split).record(loss, self._truncation_error(state), *scored, samples=self.weight(batch))
         return loss
+
+    def _outputs(self, batch_inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
+        x, lengths = self.inputs(batch_inputs)
+        z, state = self.cell(x, state, lengths)
+        return self.read(self.readouts(z, lengths)), state
 
     def _log_epoch(self, split: str) -> None:
         metrics = self._metrics(split)
