@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lightning_modules.copying import CopyingData, CopyingMemory
-from lightning_modules.digits import DigitsClassifier, DigitsData
+from lightning_modules.digits import DigitsData
+from lightning_modules.images import ImageClassifier
 from lightning_modules.loaders import SequenceData
+from lightning_modules.mnist import MNISTData
 from lightning_modules.task import SequenceTask
 
 
@@ -20,6 +22,7 @@ class Task:
 
 
 TASKS = {
-    "digits": Task(DigitsClassifier, DigitsData, headline="accuracy"),
+    "digits": Task(ImageClassifier, DigitsData, headline="accuracy"),
+    "mnist": Task(ImageClassifier, MNISTData, headline="accuracy"),
     "copying": Task(CopyingMemory, CopyingData, headline="recall"),
 }

@@ -22,7 +22,7 @@ FAST = [
 
 
 def test_all_shipped_configurations_are_known() -> None:
-    assert shipped_names() == ["copying", "digits", "digits_permuted", "digits_pixels"]
+    assert shipped_names() == ["copying", "digits", "digits_permuted", "digits_pixels", "mnist"]
 
 
 @pytest.mark.parametrize("backend", ["statevector", "mps"])
