@@ -10,6 +10,7 @@ split_metrics.py  the metrics of one split, and how they survive a restart
 run_directory.py  runs/<task>-<hash>-seed<seed>/ and the files in it
 checkpoints.py    writing and checking checkpoints
 metrics_log.py    metrics.jsonl
+measured.py       memory of the training, time of the test
 progress.py       progress on a terminal and in a log file
 cli.py            the command line: exit codes; task_cli.py: its commands fit, validate and test
 runs.py           the same commands for other programs, and trained runs taken up from a checkpoint

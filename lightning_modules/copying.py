@@ -68,6 +68,7 @@ class CopyingData(SequenceData):
         seed: Seed of the training sequences.
     """
 
+    data_kind = "synthetic"
     train_order = "fresh"
     input_size = SYMBOLS + 2
     output_size = SYMBOLS + 1

@@ -108,10 +108,12 @@ class SequenceData(LightningDataModule):
     """Sequences for a `SequenceTask`.
 
     A subclass sets, in its constructor, what the model must know of it (`input_size`, `output_size`,
-    `sequence_length`, and `sha256` of the data), and serves a `BatchDataset` per split.
+    `sequence_length`, and `sha256` of the data), and serves a `BatchDataset` per split. `data_kind` says whether the
+    data were observed ("real") or generated ("synthetic"): results on the two are never compared.
     """
 
     train_order = "shuffled"
+    data_kind: str
     input_size: int
     output_size: int
     sequence_length: int

@@ -19,6 +19,7 @@ class Task:
     model: type[SequenceTask]
     data: type[SequenceData]
     headline: str
+    lower_is_better: bool = False
 
 
 TASKS = {

@@ -28,6 +28,7 @@ from lightning_modules.checkpoints import (
 from lightning_modules.command_line import COMMANDS
 from lightning_modules.errors import RunDone, TrainingStopped
 from lightning_modules.loaders import SequenceData
+from lightning_modules.measured import InferenceClock, PeakMemory
 from lightning_modules.metrics_log import MetricsLog
 from lightning_modules.progress import progress_callback
 from lightning_modules.refusals import explain
@@ -69,6 +70,7 @@ class TaskCLI(LightningCLI):
 
     run: RunDirectory
     checkpoints: RunCheckpoint
+    clock: InferenceClock
 
     def __init__(self, task: str, arguments: Sequence[str]) -> None:
         self.task = task
@@ -162,6 +164,14 @@ class TaskCLI(LightningCLI):
                 raise InvalidInput(f"tnqrnn fit: trainer.{name} is 0, so nothing would be trained; leave it out.")
         if settings["checkpoint"] is not None:
             raise InvalidInput("tnqrnn fit: --checkpoint is for validate and test; fit resumes its own run by itself.")
+        self.skip_done()
+
+    def skip_done(self) -> None:
+        """Leave a finished run alone.
+
+        Raises:
+            RunDone: The result is there.
+        """
         if self.run.is_done():
             done = RunDone(self.run)
             say(str(done))
@@ -183,7 +193,8 @@ class TaskCLI(LightningCLI):
         if fits:
             every = self._get(self.config_init, "checkpoint_every")
             self.checkpoints = RunCheckpoint(self.run, self.task, self.config_text, every)
-            callbacks.append(self.checkpoints)
+            self.clock = InferenceClock()
+            callbacks += [self.checkpoints, self.clock]
         if fits and wants_progress:
             callbacks.append(progress_callback(TASKS[self.task].headline))
         owned = {
@@ -211,6 +222,7 @@ class TaskCLI(LightningCLI):
         counts = model.parameter_counts()
         say(f"{self.task}: {counts['total']} parameters (cell {counts['cell']}, head {counts['head']})")
         resume_from = self.run.last if resumes else None
+        memory = PeakMemory()
         try:
             self.trainer.fit(model, datamodule=datamodule, ckpt_path=resume_from, weights_only=True)
         except InvalidInput as refusal:
@@ -221,7 +233,7 @@ class TaskCLI(LightningCLI):
         except SystemExit:  # Lightning's answer to an interrupt
             say(f"interrupted; the same command goes on with {self.run.path}")
             raise
-        self._finish(model, datamodule)
+        self._finish(model, datamodule, memory.above_start())
 
     def validate(self, model: SequenceTask, datamodule: SequenceData) -> None:
         """Evaluate a checkpoint on the validation set."""
@@ -241,14 +253,15 @@ class TaskCLI(LightningCLI):
         say(f"resuming {self.run.path} after step {checkpoint['global_step']}")
         return True
 
-    def _finish(self, model: SequenceTask, datamodule: SequenceData) -> None:
-        """Test the best checkpoint and write the result, as the last thing of all."""
+    def _finish(self, model: SequenceTask, datamodule: SequenceData, peak_memory: int) -> None:
+        """Test the best checkpoint and write the result, as the last thing of all; peak memory in bytes."""
         epochs, steps, seconds = self.trainer.current_epoch, self.trainer.global_step, self.checkpoints.seconds
         tested = self.run.best_or_last()
         read_checkpoint(tested)  # a broken file is refused in our words
         [metrics] = self.trainer.test(model, datamodule=datamodule, ckpt_path=tested, weights_only=True, verbose=False)
         result = {
             "task": self.task,
+            "data": datamodule.data_kind,
             "seed": self._get(self.config, "seed"),
             "config_hash": self.run.config_hash,
             "metrics": dict(metrics),
@@ -257,6 +270,8 @@ class TaskCLI(LightningCLI):
             "epochs": epochs,
             "steps": steps,
             "seconds": round(seconds, 3),
+            "inference_ms_per_sample": self.clock.milliseconds_per_sample,
+            "peak_memory_bytes": peak_memory,
         }
         if self.trainer.is_global_zero:
             write_json(self.run.result, result)
