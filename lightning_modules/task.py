@@ -17,13 +17,18 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torchmetrics import MetricCollection
 
-from backends.errors import InvalidInput, require_positive_int
+from backends.errors import InvalidInput, require_choice, require_positive_int
 from lightning_modules.errors import TrainingStopped
 from lightning_modules.loaders import Batch
 from lightning_modules.split_metrics import SplitMetrics
-from tnqrnn import QRNN, Ansatz
+from tnqrnn import QRNN
+from tnqrnn.cells import CELLS, create_cell, require_used
+from tnqrnn.matching import trained_parameters
 
 SPLITS = ("train", "val", "test")
+# A configuration may say how many layers a circuit has and be run with a cell without circuit; but whoever gives one
+# of these means it.
+NEVER_BY_DEFAULT = ("hidden_size",)
 
 
 class RecurrentCell(Protocol):
@@ -42,6 +47,8 @@ class SequenceTask(LightningModule):
         input_size: Features of the input at each timestep; comes from the data.
         output_size: Classes; comes from the data.
         sequence_length: Timesteps; comes from the data.
+        cell: Recurrent cell: qrnn, or one to compare it with (docs/cells.md).
+        hidden_size: Width of a cell without qubits; by default three per qubit, as many readouts as a qrnn has.
         n_qubits: Qubits of the hidden state.
         n_layers: Layers of the circuit at each timestep.
         rotations: Rotation gates of a layer, applied to every qubit in this order.
@@ -66,6 +73,8 @@ class SequenceTask(LightningModule):
         input_size: int,
         output_size: int,
         sequence_length: int | None = None,
+        cell: str = "qrnn",
+        hidden_size: int | None = None,
         n_qubits: int = 6,
         n_layers: int = 1,
         rotations: Sequence[str] = ("ry", "rz"),
@@ -94,26 +103,15 @@ class SequenceTask(LightningModule):
 
     def build_cell(self) -> nn.Module:
         """Return the recurrent cell, a `RecurrentCell`; override to feed another one into the same task."""
-        settings = self.hparams
-        ansatz = Ansatz(
-            n_qubits=settings["n_qubits"],
-            n_layers=settings["n_layers"],
-            rotations=tuple(settings["rotations"]),
-            entangler=settings["entangler"],
-            topology=settings["topology"],
-        )
-        cell: nn.Module = QRNN(
-            input_size=settings["input_size"],
-            ansatz=ansatz,
-            controller=settings["controller"],
-            controller_width=settings["controller_width"],
-            dropout=settings["dropout"],
-            angle_scale=settings["angle_scale"],
-            sequence_length=settings["sequence_length"],
-            backend=settings["backend"],
-            backend_options=self._backend_options(),
-        )
-        return cell
+        name = require_choice("task", "cell", self.hparams["cell"], CELLS)
+        used = CELLS[name].settings
+        for setting in NEVER_BY_DEFAULT:
+            if setting not in used and self.hparams[setting] is not None:
+                require_used(name, setting)
+        settings = {setting: self.hparams[setting] for setting in used if setting in self.hparams}
+        if "backend_options" in used:
+            settings["backend_options"] = self._backend_options()
+        return create_cell(name, self.hparams["input_size"], **settings)
 
     def build_scores(self, classes: int) -> MetricCollection:
         """Return the metrics that compare `scored(outputs, targets)`."""
@@ -198,9 +196,10 @@ class SequenceTask(LightningModule):
             self.cell.backend.require_memory(batch_size, self.device)
 
     def parameter_counts(self) -> dict[str, int]:
-        """Return the number of trained parameters of the cell, of the head, and of both."""
-        counts = {name: sum(p.numel() for p in getattr(self, name).parameters()) for name in ("cell", "head")}
-        return {**counts, "total": sum(counts.values())}
+        """Return the number of trained parameters of embedding, cell and head, and of the whole task."""
+        parts = {name: getattr(self, name, None) for name in ("embedding", "cell", "head")}
+        counts = {name: trained_parameters(part) if part is not None else 0 for name, part in parts.items()}
+        return {**counts, "total": trained_parameters(self)}
 
     def _step(self, batch: Batch, split: str) -> Tensor:
         loss, outputs, state = self.loss(batch)

@@ -17,7 +17,7 @@ from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning import Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
-from backends.errors import InvalidInput
+from backends.errors import InvalidInput, require_choice
 from lightning_modules.checkpoints import (
     RunCheckpoint,
     read_checkpoint,
@@ -35,6 +35,7 @@ from lightning_modules.refusals import explain
 from lightning_modules.registry import TASKS
 from lightning_modules.run_directory import RunDirectory, environment, require_writable, write_atomically, write_json
 from lightning_modules.task import SequenceTask
+from tnqrnn.cells import CELL_SETTINGS, CELLS, require_used
 
 # The settings of Lightning's Trainer that are the user's. The others would break exact resuming, or say again what the
 # run directory decides.
@@ -63,6 +64,10 @@ TRAINER_SETTINGS = {
 }
 # One small network on one CPU: a GPU is asked for, not taken.
 TRAINER_DEFAULTS = {"accelerator": "cpu", "devices": 1, "log_every_n_steps": 10}
+# How the command line spells the settings of the cells.
+CELL_FLAGS = {setting: (f"--model.{setting}",) for setting in CELL_SETTINGS} | {
+    "backend_options": ("--model.max_bond", "--model.truncation_cutoff")
+}
 
 
 class TaskCLI(LightningCLI):
@@ -178,8 +183,13 @@ class TaskCLI(LightningCLI):
             raise done
 
     def _require_used(self, settings: Any) -> None:
-        """Refuse settings of the mps backend that the user gave although another backend is to run."""
+        """Refuse settings that the user gave although the cell or the backend that is to run does not use them."""
         given = [argument.partition("=")[0] for argument in self.arguments]
+        cell = require_choice("tnqrnn", "cell", settings["model"]["cell"], CELLS)
+        for setting, flags in CELL_FLAGS.items():
+            for flag in flags:
+                if flag in given:
+                    require_used(cell, setting, flag)
         for flag in ("--model.max_bond", "--model.truncation_cutoff"):
             if flag in given and settings["model"]["backend"] != "mps":
                 raise InvalidInput(f"tnqrnn: {flag} is a setting of the mps backend; add --model.backend mps.")
@@ -220,7 +230,8 @@ class TaskCLI(LightningCLI):
         write_atomically(self.run.config, self.config_text)
         write_json(self.run.env, environment(_device(self.trainer), datamodule.sha256))
         counts = model.parameter_counts()
-        say(f"{self.task}: {counts['total']} parameters (cell {counts['cell']}, head {counts['head']})")
+        parts = ", ".join(f"{part} {count}" for part, count in counts.items() if part != "total")
+        say(f"{self.task}: {counts['total']} parameters ({parts})")
         resume_from = self.run.last if resumes else None
         memory = PeakMemory()
         try:

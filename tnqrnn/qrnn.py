@@ -17,12 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from backends import Backend, Circuit, InvalidInput, State, create_backend
-from backends.errors import require_number, require_positive_int, require_tensor
+from backends.errors import require_number, require_positive_int
 from tnqrnn.ansatz import Ansatz
 from tnqrnn.controllers import Controller
 from tnqrnn.initialisation import default_angle_scale
+from tnqrnn.sequences import require_batch, require_sequences
 
-_INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8)
 _COMPLEX = {torch.float64: torch.complex128}
 
 
@@ -163,15 +163,12 @@ class QRNN(nn.Module):
         `state` continues an earlier call (detach it for truncated backpropagation through time); None starts from
         |0...0>. With `lengths`, a sequence ends early: its later readouts are zero and its state stays as it was.
         """
-        self._check(x, lengths)
+        require_sequences("QRNN", x, lengths, self.input_size, self.cell.controller.output.weight)
         backend = self.backend
         if state is None:
             state = backend.initial_state(x.shape[0], x.device)
-        elif isinstance(state, State) and state.batch_size != x.shape[0]:
-            raise InvalidInput(
-                f"QRNN: x has batch {x.shape[0]}, the state has batch {state.batch_size}; select samples with "
-                "state[indices]."
-            )
+        elif isinstance(state, State):
+            require_batch("QRNN", x, state.batch_size)
         readouts, z = [], backend.readout(state)
         for t in range(x.shape[1]):
             stepped, z = self.cell(x[:, t], state, z)
@@ -181,31 +178,3 @@ class QRNN(nn.Module):
             state = stepped
             readouts.append(z)
         return torch.stack(readouts, 1), state
-
-    def _check(self, x: Tensor, lengths: Tensor | None) -> None:
-        require_tensor("QRNN", "x", x)
-        if x.dim() != 3 or x.shape[2] != self.input_size or 0 in x.shape:
-            raise InvalidInput(
-                f"QRNN: x must have shape (batch, time, input_size={self.input_size}) and must not be empty, got "
-                f"{tuple(x.shape)}."
-            )
-        weight = self.cell.controller.output.weight
-        if x.dtype != weight.dtype or x.device != weight.device:
-            raise InvalidInput(
-                f"QRNN: x is {x.dtype} on {x.device}, the model is {weight.dtype} on {weight.device}; convert one of "
-                "them with .to()."
-            )
-        if not bool(torch.isfinite(x).all()):
-            raise InvalidInput("QRNN: x has NaN or infinite entries; clean the data first.")
-        if lengths is not None and not _fits(lengths, x):
-            raise InvalidInput(
-                f"QRNN: lengths must be a tensor of {x.shape[0]} integers from 1 to {x.shape[1]} timesteps, got "
-                f"{str(lengths)[:100]}."
-            )
-
-
-def _fits(lengths: object, x: Tensor) -> bool:
-    """Whether lengths are integers (batch,) from 1 to the timesteps of x."""
-    if not isinstance(lengths, Tensor) or lengths.shape != x.shape[:1] or lengths.dtype not in _INTEGERS:
-        return False
-    return bool(((lengths >= 1) & (lengths <= x.shape[1])).all())

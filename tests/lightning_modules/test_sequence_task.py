@@ -36,7 +36,7 @@ def test_another_cell_needs_one_override() -> None:
     assert all(parameter.grad is not None for parameter in task.parameters())
     assert "truncation_error" not in task._metrics("train").compute()
     # An LSTM of 6 units on 3 inputs: 4 gates with 6 * (3 + 6) weights and 2 * 6 biases; a head of 4 * (6 + 1).
-    assert task.parameter_counts() == {"cell": 264, "head": 28, "total": 292}
+    assert task.parameter_counts() == {"embedding": 0, "cell": 264, "head": 28, "total": 292}
 
 
 def test_weights_do_not_depend_on_the_backend() -> None:
