@@ -58,6 +58,8 @@ class SequenceTask(LightningModule):
         controller_width: Hidden units of the controller.
         dropout: Probability with which the controller drops a hidden unit.
         angle_scale: Size of the circuit's angles at the start; by default it shrinks with qubits, layers and length.
+        precession: Angle in radians by which the last qubit turns about z at every timestep at the start, and qubit k
+            by (k + 1) / n_qubits of it, so that the state tells the age of an input; 0 turns none.
         backend: How the hidden state is held: statevector (exact) or mps (truncated).
         max_bond: Largest bond dimension of the mps backend; null never truncates.
         truncation_cutoff: Schmidt weight below which the mps backend truncates.
@@ -84,6 +86,7 @@ class SequenceTask(LightningModule):
         controller_width: int = 32,
         dropout: float = 0.0,
         angle_scale: float | None = None,
+        precession: float = 0.0,
         backend: str = "statevector",
         max_bond: int | None = 16,
         truncation_cutoff: float = 0.0,

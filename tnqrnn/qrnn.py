@@ -20,7 +20,7 @@ from backends import Backend, Circuit, InvalidInput, State, create_backend
 from backends.errors import require_number, require_positive_int
 from tnqrnn.ansatz import Ansatz
 from tnqrnn.controllers import Controller
-from tnqrnn.initialisation import default_angle_scale
+from tnqrnn.initialisation import default_angle_scale, precession_angles
 from tnqrnn.sequences import require_batch, require_sequences
 
 _COMPLEX = {torch.float64: torch.complex128}
@@ -43,6 +43,7 @@ class QRNNCell(nn.Module):
         sequence_length: int | None = None,
         backend: str = "statevector",
         backend_options: Mapping[str, Any] | None = None,
+        precession: float = 0.0,
     ) -> None:
         super().__init__()
         self.input_size = require_positive_int("QRNN", "input_size", input_size)
@@ -65,6 +66,10 @@ class QRNNCell(nn.Module):
             dropout=dropout,
             angle_scale=self.angle_scale,
         )
+        self.precession = require_number("QRNN", "precession", precession, 0, math.inf)
+        if precession:
+            slots, turns = precession_angles(self.circuit, self.precession)
+            self.controller.output.bias.data[slots] = turns.to(self.controller.output.bias)
         if not isinstance(backend_options or {}, Mapping):
             raise InvalidInput(f"QRNN: backend_options must map names to values, got {backend_options!r}.")
         self.backend_name, self.backend_options = backend, {str(k): v for k, v in (backend_options or {}).items()}
@@ -105,8 +110,9 @@ class QRNN(nn.Module):
 
     Arguments: `input_size` features per timestep; `ansatz`, an `Ansatz` or any `Circuit`; `controller` "linear",
     "relu", "gelu" or "glu" of hidden width `controller_width`, with `dropout` before its last layer; `angle_scale`, the
-    size of the first angles (None: derived from the circuit and `sequence_length`, see `initialisation`); `backend`
-    "statevector" or "mps" with `backend_options`, e.g. {"max_bond": 16}.
+    size of the first angles (None: derived from the circuit and `sequence_length`, see `initialisation`); `precession`,
+    the angle in radians by which the last qubit turns about z at every timestep before training, and qubit k by
+    (k + 1) / n_qubits of it; `backend` "statevector" or "mps" with `backend_options`, e.g. {"max_bond": 16}.
 
     The quantum state follows the parameters' precision: float32 -> complex64, float64 -> complex128.
     Raises InvalidInput on settings that cannot work, before any computation.
@@ -123,6 +129,7 @@ class QRNN(nn.Module):
         sequence_length: int | None = None,
         backend: str = "statevector",
         backend_options: Mapping[str, Any] | None = None,
+        precession: float = 0.0,
     ) -> None:
         super().__init__()
         self.cell = QRNNCell(
@@ -135,6 +142,7 @@ class QRNN(nn.Module):
             sequence_length,
             backend,
             backend_options,
+            precession,
         )
 
     @property

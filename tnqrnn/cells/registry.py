@@ -28,6 +28,7 @@ class CellSettings:
     controller_width: int = 32
     dropout: float = 0.0
     angle_scale: float | None = None
+    precession: float = 0.0
     sequence_length: int | None = None
     backend: str = "statevector"
     backend_options: Mapping[str, Any] | None = None
@@ -56,7 +57,7 @@ class CellFamily:
 
 SIZE = frozenset({"n_qubits", "dropout"})
 CIRCUIT = frozenset({"n_layers", "rotations", "entangler", "topology"})
-CONTROLLER = frozenset({"controller", "controller_width", "angle_scale", "sequence_length"})
+CONTROLLER = frozenset({"controller", "controller_width", "angle_scale", "precession", "sequence_length"})
 BACKEND = frozenset({"backend", "backend_options"})
 
 
@@ -71,6 +72,7 @@ def _qrnn(input_size: int, given: CellSettings) -> nn.Module:
         given.sequence_length,
         given.backend,
         given.backend_options,
+        precession=given.precession,
     )
 
 
