@@ -6,11 +6,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
+
 from backends.errors import InvalidInput, require_choice, require_positive_int
 from lightning_modules.cli import exit_code
 from lightning_modules.run_directory import require_writable
 from studies.arguments import Parser
 
+_DEFAULTS = Path(__file__).parent.parent / "conf" / "gradients.yaml"
 DESCRIPTION = """Measure the norm of the gradient of the loss in the hidden state of every timestep: of the cells of a
 configuration at the start of training, of checkpoints, or of both in one figure. Every other setting, such as
 --model.n_qubits 8 or --data.delay 500, is that of 'tnqrnn fit'."""
@@ -24,11 +27,12 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--config", help="shipped configuration or path of a YAML file; untrained")
-    parser.add_argument("--cells", nargs="+", default=["qrnn"], metavar="CELL", help="of --config (%(default)s)")
+    parser.add_argument("--cells", nargs="+", metavar="CELL", help="of --config (%(default)s)")
     parser.add_argument("--checkpoint", type=Path, nargs="+", default=[], metavar="FILE", help="trained weights")
-    parser.add_argument("--loss", default="last", help="last (timestep alone) or task (%(default)s)")
-    parser.add_argument("--samples", type=int, default=16, help="test sequences (%(default)s)")
+    parser.add_argument("--loss", help="last (timestep alone) or task (%(default)s)")
+    parser.add_argument("--samples", type=int, help="test sequences (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("runs/gradients"), help="folder of the results (%(default)s)")
+    parser.set_defaults(**yaml.safe_load(_DEFAULTS.read_text()))
     return parser
 
 

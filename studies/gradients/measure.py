@@ -1,8 +1,9 @@
 """The gradient of a loss in the hidden state of every timestep.
 
 For one sample with loss L and hidden state h_t, measured is |dL/dh_t| through everything after t: all later states, and
-what they feed back into the controller, but not what is read at t itself. Where it shrinks exponentially towards the first timesteps,
-what happened there cannot be learned; where it grows, training is unstable (Bengio, Simard and Frasconi, 1994).
+what they feed back into the controller, but not what is read at t itself. Where it shrinks exponentially towards the
+first timesteps, what happened there cannot be learned; where it grows, training is unstable (Bengio, Simard and
+Frasconi, 1994).
 
 The hidden state is psi_t for a QRNN. It stays normalised, so the part of the gradient along psi_t itself, a change of
 norm and phase, leads nowhere and is left out. An LSTM's state is both of its vectors.
@@ -40,15 +41,21 @@ class Reach:
 
 
 def gradient_norms(model: SequenceTask, batch: Batch, loss: str) -> Tensor:
-    """Return |dL/dh_t| of every sample and every timestep but the last, (batch, time - 1), L being the sample's own loss.
+    """Return |dL/dh_t| of every sample at every timestep but the last, (batch, time - 1); L is the sample's own loss.
 
     `loss` "last": the cross entropy of the last timestep alone, so that the norm tells how far a loss reaches back;
     "task": that of the task, to which every timestep may contribute.
 
     Raises:
-        InvalidInput: The state is a matrix product state, whose tensors depend on the gauge.
+        InvalidInput: The state is a matrix product state, whose tensors depend on the gauge; or the task reads no
+            sequences of features.
     """
     x, targets = batch
+    if x.dim() != 3 or not x.is_floating_point():
+        raise InvalidInput(
+            f"gradients: {type(model).__name__} reads inputs of shape {tuple(x.shape)}, {x.dtype}; expected sequences "
+            "of features (batch, time, features), as those of digits, mnist or copying."
+        )
     model.eval()  # dropout would make the norms of two models differ by chance
     with torch.enable_grad():
         states, outputs = _unrolled(model, x)

@@ -67,7 +67,7 @@ def test_command_compares_cells_and_a_checkpoint(tmp_path: Path, capsys: pytest.
     assert main([*asked, "--checkpoint", str(trained), "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
     assert "22 timesteps" in printed
-    rows = list(csv.DictReader((tmp_path / "out" / "gradients.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "out" / "gradients.csv").read_text().splitlines()))
     assert [row["model"] for row in rows[::21]] == ["qrnn, untrained", "lstm, untrained", "qrnn, trained"]
     assert [int(row["timestep"]) for row in rows[:21]] == list(range(1, 22))
     assert all(0 < float(row["quantile_10"]) <= float(row["median"]) <= float(row["quantile_90"]) for row in rows)
@@ -96,3 +96,9 @@ def test_a_matrix_product_state_is_refused() -> None:
     model = CopyingMemory(**SIZES, backend="mps")  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match=r"gauge.*statevector"):
         gradient_norms(model, CopyingData(delay=1).dataset("test")[[0]], "last")
+
+
+def test_inputs_without_features_are_refused() -> None:
+    tokens = torch.tensor([[1, 2, 3]])
+    with pytest.raises(InvalidInput, match=r"CopyingMemory reads inputs of shape \(1, 3\).*expected sequences"):
+        gradient_norms(task(), (tokens, tokens), "last")
