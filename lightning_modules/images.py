@@ -171,9 +171,9 @@ def shifted(
     offsets: Tensor,  # (batch, 2), pixels down and right
 ) -> Tensor:  # (batch, side, side)
     """Move every image by its offset; what comes in from outside is black (0)."""
-    side = images.shape[1]
-    places = torch.arange(side)
-    rows, columns = (places - offset[:, None] for offset in offsets.T)  # (batch, side) each: where pixels come from
-    inside = ((rows >= 0) & (rows < side))[:, :, None] & ((columns >= 0) & (columns < side))[:, None, :]
+    places = torch.arange(images.shape[1])
+    last = len(places) - 1
+    rows, columns = places - offsets[:, :1], places - offsets[:, 1:]  # (batch, side) each: where the pixels come from
+    inside = (rows == rows.clamp(0, last))[:, :, None] & (columns == columns.clamp(0, last))[:, None, :]
     batch = torch.arange(len(images))[:, None, None]
-    return images[batch, rows.clamp(0, side - 1)[:, :, None], columns.clamp(0, side - 1)[:, None, :]] * inside
+    return images[batch, rows.clamp(0, last)[:, :, None], columns.clamp(0, last)[:, None, :]] * inside

@@ -131,12 +131,11 @@ def _read_image(who: str, cell: Any, side: int) -> np.ndarray[Any, Any]:  # (sid
     from PIL import Image, UnidentifiedImageError
 
     expected = f"expected a grey image of {side}x{side} pixels"
-    content = cell.get("bytes") if isinstance(cell, dict) else cell
-    path = cell.get("path") if isinstance(cell, dict) else None
-    if (content is None and path is None) or not isinstance(content, bytes | None):
+    content, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
+    if not isinstance(content, bytes) and (content is not None or not isinstance(path, str)):
         raise InvalidInput(f"{who} is {type(cell).__name__}; {expected} as the bytes of a file, such as PNG.")
     try:
-        with Image.open(io.BytesIO(content) if content is not None else path) as image:
+        with Image.open(io.BytesIO(content) if isinstance(content, bytes) else str(path)) as image:
             if image.size != (side, side) or image.mode != "L":
                 width, height = image.size
                 raise InvalidInput(f"{who} is {width}x{height} of mode {image.mode!r}; {expected} (mode 'L').")
