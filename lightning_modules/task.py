@@ -64,6 +64,8 @@ class SequenceTask(LightningModule):
         max_bond: Largest bond dimension of the mps backend; null never truncates.
         truncation_cutoff: Schmidt weight below which the mps backend truncates.
         learning_rate: Peak of the one-cycle schedule of Adam.
+        cell_rate: Learning rate of the cell as a multiple of `learning_rate`. What acts at every timestep moves the
+            output the more, the longer the sequence is; expRNN trains its orthogonal cell with 0.1 (github.com/lezcano/expRNN).
 
     Raises:
         InvalidInput: A setting that no cell can be built from.
@@ -91,12 +93,15 @@ class SequenceTask(LightningModule):
         max_bond: int | None = 16,
         truncation_cutoff: float = 0.0,
         learning_rate: float = 0.01,
+        cell_rate: float = 1.0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
         require_positive_int("task", "output_size", output_size)
         if not learning_rate > 0:
             raise InvalidInput(f"task: learning_rate must be above 0, got {learning_rate!r}.")
+        if not cell_rate > 0:
+            raise InvalidInput(f"task: cell_rate must be above 0, got {cell_rate!r}.")
         self.cell = self.build_cell()
         self.head = nn.Linear(cast(RecurrentCell, self.cell).output_size, output_size)
         scores = self.build_scores(output_size)
@@ -181,8 +186,11 @@ class SequenceTask(LightningModule):
             raise InvalidInput("task: there is nothing to train on; raise trainer.limit_train_batches or max_steps.")
         if math.isinf(steps):
             raise InvalidInput("task: the one-cycle schedule needs an end: set trainer.max_epochs or max_steps.")
-        optimizer = torch.optim.Adam(self.parameters(), lr=rate)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rate, total_steps=int(steps))
+        in_cell = {id(parameter) for parameter in self.cell.parameters()}
+        others = [parameter for parameter in self.parameters() if id(parameter) not in in_cell]
+        rates = [rate * self.hparams["cell_rate"], rate]
+        optimizer = torch.optim.Adam([{"params": self.cell.parameters()}, {"params": others}], lr=rate)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rates, total_steps=int(steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -11,6 +11,8 @@ import numpy as np
 from studies.gradients.measure import Reach
 from studies.style import figure, look
 
+# Nobody learns from a gradient that is smaller than this part of another; the table has it all the same.
+_LOWEST = 1e-20
 _DASHES = ("-", "--", "-.", ":")
 
 
@@ -39,6 +41,7 @@ def draw(reaches: Sequence[Reach], title: str, path: Path) -> None:
             axes.plot(steps, drawn, label=reach.name, markevery=every, **style)
             axes.fill_between(steps, low, high, color=style["color"], alpha=0.15, linewidth=0)
         axes.set_yscale("log")
+        axes.set_ylim(bottom=max(axes.get_ylim()[0], _LOWEST))
         axes.set_xlabel("timestep t")
         axes.set_ylabel("|dL/dh(t)|, relative to the last t")
         axes.set_title(title)

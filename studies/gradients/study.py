@@ -48,8 +48,9 @@ def measure_all(
             f"tnqrnn study gradients: the models read sequences of different lengths ({lengths}); compare them one by "
             "one."
         )
+    # In double precision: in single, what vanishes ends at the smallest number there is, and looks constant.
     reaches = [
-        Reach(name, gradient_norms(model, _first_sequences(data, samples), loss))
+        Reach(name, gradient_norms(model.double(), _first_sequences(data, samples), loss))
         for name, (model, data) in models.items()
     ]
     _, data = next(iter(models.values()))
@@ -87,4 +88,5 @@ def _name(run: TrainedRun, taken: dict[str, tuple[SequenceTask, SequenceData]]) 
 def _first_sequences(data: SequenceData, samples: int) -> Batch:
     """The first test sequences, (samples, time, features), and their targets, or all of them if there are fewer."""
     dataset = data.dataset("test")
-    return dataset[list(range(min(samples, len(dataset))))]
+    x, targets = dataset[list(range(min(samples, len(dataset))))]
+    return (x.double() if x.is_floating_point() else x), targets

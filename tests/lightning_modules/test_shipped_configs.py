@@ -23,7 +23,15 @@ FAST = [
 
 
 def test_all_shipped_configurations_are_known() -> None:
-    assert shipped_names() == ["copying", "digits", "digits_permuted", "digits_pixels", "mnist", "mnist_permuted"]
+    assert shipped_names() == [
+        "copying",
+        "copying_100",
+        "digits",
+        "digits_permuted",
+        "digits_pixels",
+        "mnist",
+        "mnist_permuted",
+    ]
 
 
 # 784 timesteps of matrix product states take most of a minute; what they share with shorter ones is tested by those.
