@@ -89,12 +89,22 @@ def load_split(
             be reached; the split is empty.
     """
     who = f"data set {source!r}"
-    datasets = _library(who)
-    if Path(source).is_dir():
-        found = _read_folder(datasets, who, Path(source), config or _known(source).config, cache_dir)
-    else:
-        found = _read_hub(datasets, who, source, config, revision, cache_dir, offline_default)
+    found = _load(who, source, config, revision, cache_dir, offline_default)
     return _columns(who, split, _split(who, found, split), columns)
+
+
+def split_names(
+    source: str,
+    *,
+    config: str | None = None,
+    revision: str | None = None,
+    cache_dir: str | None = None,
+    offline_default: str,
+) -> list[str]:
+    """Return the names of the splits of a data set, validation always by that name; arguments as in `load_split`."""
+    found = _load(f"data set {source!r}", source, config, revision, cache_dir, offline_default)
+    usual = {other: name for name, others in ALIASES.items() for other in others}
+    return [usual.get(str(name), str(name)) for name in found]
 
 
 def content_sha256(rows: Iterable[Any]) -> str:
@@ -112,6 +122,15 @@ def loaded_revision(dataset: Dataset) -> str | None:
             if _COMMIT.fullmatch(part):
                 return part
     return None
+
+
+def _load(
+    who: str, source: str, config: str | None, revision: str | None, cache_dir: str | None, offline_default: str
+) -> DatasetDict:
+    datasets = _library(who)
+    if Path(source).is_dir():
+        return _read_folder(datasets, who, Path(source), config or _known(source).config, cache_dir)
+    return _read_hub(datasets, who, source, config, revision, cache_dir, offline_default)
 
 
 def _library(who: str) -> Any:

@@ -132,6 +132,17 @@ class SequenceData(LightningDataModule):
     def dataset(self, split: str) -> BatchDataset:
         """Return the samples of "train", "val" or "test"."""
 
+    def facts(self) -> dict[str, Any]:
+        """Return what a user should know of the data: sizes, and how much was dropped, truncated or unknown.
+
+        Said when training starts, and kept in env.json; plain values by name. None by default.
+        """
+        return {}
+
+    def baselines(self) -> dict[str, float]:
+        """Return what simple models reach on the test set, by metric; said and kept beside the result."""
+        return {}
+
     def train_dataloader(self) -> ResumableLoader:
         """Return the training batches, from the position of the checkpoint if one was loaded."""
         self._train_loader = self._loader("train", self.train_order)
@@ -157,6 +168,10 @@ class SequenceData(LightningDataModule):
         """Continue from a checkpoint."""
         self._position = state_dict["position"]
 
+    def batches(self, dataset: BatchDataset, order: str) -> EpochBatches:
+        """Return the batches of a data set, in the order "shuffled", "fresh" or "fixed"."""
+        return EpochBatches(len(dataset), self.batch_size, order, self.seed)
+
     def _loader(self, split: str, order: str) -> ResumableLoader:
         dataset = self.dataset(split)
-        return ResumableLoader(dataset, EpochBatches(len(dataset), self.batch_size, order, self.seed))
+        return ResumableLoader(dataset, self.batches(dataset, order))

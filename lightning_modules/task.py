@@ -21,14 +21,13 @@ from backends.errors import InvalidInput, require_choice, require_positive_int
 from lightning_modules.errors import TrainingStopped
 from lightning_modules.loaders import Batch
 from lightning_modules.split_metrics import SplitMetrics
-from tnqrnn import QRNN
 from tnqrnn.cells import CELLS, create_cell, require_used
 from tnqrnn.matching import trained_parameters
 
 SPLITS = ("train", "val", "test")
 # A configuration may say how many layers a circuit has and be run with a cell without circuit; but whoever gives one
 # of these means it.
-NEVER_BY_DEFAULT = ("hidden_size",)
+NEVER_BY_CHANCE = {"hidden_size": None, "shots": None, "depolarising": 0.0}
 
 
 class RecurrentCell(Protocol):
@@ -36,8 +35,8 @@ class RecurrentCell(Protocol):
 
     output_size: int
 
-    def __call__(self, x: Tensor) -> tuple[Tensor, Any]:
-        """Return the readouts (batch, time, output_size) and the final state."""
+    def __call__(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+        """Return the readouts (batch, time, output_size) and the final state, as `QRNN` does."""
 
 
 class SequenceTask(LightningModule):
@@ -63,9 +62,14 @@ class SequenceTask(LightningModule):
         backend: How the hidden state is held: statevector (exact) or mps (truncated).
         max_bond: Largest bond dimension of the mps backend; null never truncates.
         truncation_cutoff: Schmidt weight below which the mps backend truncates.
+        shots: Measurements per readout; null for exact expectation values.
+        shot_noise: How readouts from shots are drawn: gaussian or multinomial (tnqrnn/noise.py).
+        depolarising: Probability with which every qubit is depolarised before it is read.
+        noise_in: When shots and depolarising act: evaluation, training or both.
+        noise_seed: Seed of the noise in evaluation.
         learning_rate: Peak of the one-cycle schedule of Adam.
         cell_rate: Learning rate of the cell as a multiple of `learning_rate`. What acts at every timestep moves the
-            output the more, the longer the sequence is; expRNN trains its orthogonal cell with 0.1 (github.com/lezcano/expRNN).
+            output the more, the longer the sequence is; github.com/lezcano/expRNN takes 0.1 for its orthogonal cell.
 
     Raises:
         InvalidInput: A setting that no cell can be built from.
@@ -92,6 +96,11 @@ class SequenceTask(LightningModule):
         backend: str = "statevector",
         max_bond: int | None = 16,
         truncation_cutoff: float = 0.0,
+        shots: int | None = None,
+        shot_noise: str = "gaussian",
+        depolarising: float = 0.0,
+        noise_in: str = "both",
+        noise_seed: int = 0,
         learning_rate: float = 0.01,
         cell_rate: float = 1.0,
     ) -> None:
@@ -109,17 +118,46 @@ class SequenceTask(LightningModule):
 
     # What a subclass may say differently -----------------------------------------------------------------------------
 
-    def build_cell(self) -> nn.Module:
-        """Return the recurrent cell, a `RecurrentCell`; override to feed another one into the same task."""
+    ignored_target = -100  # a target with this number is not scored
+
+    @property
+    def features(self) -> int:
+        """Features that the cell reads at every timestep."""
+        return int(self.hparams["input_size"])
+
+    def inputs(self, batch_inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return what the cell reads: x (batch, time, features), and lengths (batch,) if sequences end early."""
+        return batch_inputs, None
+
+    def readouts(self, z: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the readouts that `read` needs, of z (batch, time, output_size); all of them by default."""
+        return z
+
+    def initial_state(self, split: str) -> Any:
+        """Return the state in which the next batch of a split begins; None: |0...0>, or what a cell begins with."""
+        return None
+
+    def keep_state(self, split: str, state: Any) -> None:
+        """Take the state after a batch of a split, for the next one; ignored by default."""
+
+    def weight(self, batch: Batch) -> int:
+        """Return how much the mean loss of a batch weighs in that of the epoch: its samples, by default."""
+        return len(batch[0])
+
+    def build_cell(self, features: int | None = None) -> nn.Module:
+        """Return the recurrent cell, a `RecurrentCell`, for so many features per timestep (None: those of the data).
+
+        Override to feed another one into the same task.
+        """
         name = require_choice("task", "cell", self.hparams["cell"], CELLS)
         used = CELLS[name].settings
-        for setting in NEVER_BY_DEFAULT:
-            if setting not in used and self.hparams[setting] is not None:
+        for setting, default in NEVER_BY_CHANCE.items():
+            if self.hparams.get(setting, default) != default:
                 require_used(name, setting)
         settings = {setting: self.hparams[setting] for setting in used if setting in self.hparams}
         if "backend_options" in used:
             settings["backend_options"] = self._backend_options()
-        return create_cell(name, self.hparams["input_size"], **settings)
+        return create_cell(name, self.features if features is None else features, **settings)
 
     def build_scores(self, classes: int) -> MetricCollection:
         """Return the metrics that compare `scored(outputs, targets)`."""
@@ -139,17 +177,19 @@ class SequenceTask(LightningModule):
 
     # What every task shares ------------------------------------------------------------------------------------------
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the logits of x (batch, time, features)."""
-        z, _ = self.cell(x)
-        return self.read(z)
+    def forward(self, batch_inputs: Tensor) -> Tensor:
+        """Return the logits of a batch's inputs, such as x (batch, time, features)."""
+        return self._outputs(batch_inputs, None)[0]
 
-    def loss(self, batch: Batch) -> tuple[Tensor, Tensor, Any]:
-        """Return the mean cross entropy of a batch, the logits, and the cell's final state; records nothing."""
-        inputs, targets = batch
-        z, state = self.cell(inputs)
-        outputs = self.read(z)
-        return cross_entropy(outputs.flatten(0, -2), targets.flatten()), outputs, state
+    def loss(self, batch: Batch, state: Any = None) -> tuple[Tensor, Tensor, Any]:
+        """Return the mean cross entropy of a batch, the logits, and the cell's final state; records nothing.
+
+        `state` is where the cell begins; None: where it always begins.
+        """
+        batch_inputs, targets = batch
+        outputs, state = self._outputs(batch_inputs, state)
+        loss = cross_entropy(outputs.flatten(0, -2), targets.flatten(), ignore_index=self.ignored_target)
+        return loss, outputs, state
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
@@ -203,8 +243,9 @@ class SequenceTask(LightningModule):
 
     def require_memory(self, batch_size: int) -> None:
         """Refuse a batch whose hidden state does not fit the memory, before anything is computed or written."""
-        if isinstance(self.cell, QRNN):
-            self.cell.backend.require_memory(batch_size, self.device)
+        require_memory = getattr(self.cell, "require_memory", None)  # a classical cell needs none worth counting
+        if require_memory is not None:
+            require_memory(batch_size, self.device)
 
     def parameter_counts(self) -> dict[str, int]:
         """Return the number of trained parameters of embedding, cell and head, and of the whole task."""
@@ -213,11 +254,17 @@ class SequenceTask(LightningModule):
         return {**counts, "total": trained_parameters(self)}
 
     def _step(self, batch: Batch, split: str) -> Tensor:
-        loss, outputs, state = self.loss(batch)
+        loss, outputs, state = self.loss(batch, self.initial_state(split))
+        self.keep_state(split, state)
         with torch.no_grad():
             scored = self.scored(outputs, batch[1])
-            self._metrics(split).record(loss, self._truncation_error(state), *scored, samples=len(batch[0]))
+            self._metrics(split).record(loss, self._truncation_error(state), *scored, samples=self.weight(batch))
         return loss
+
+    def _outputs(self, batch_inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
+        x, lengths = self.inputs(batch_inputs)
+        z, state = self.cell(x, state, lengths)
+        return self.read(self.readouts(z, lengths)), state
 
     def _log_epoch(self, split: str) -> None:
         metrics = self._metrics(split)

@@ -35,7 +35,7 @@ from lightning_modules.refusals import explain
 from lightning_modules.registry import TASKS
 from lightning_modules.run_directory import RunDirectory, environment, require_writable, write_atomically, write_json
 from lightning_modules.task import SequenceTask
-from tnqrnn.cells import CELL_SETTINGS, CELLS, require_used
+from tnqrnn.cells import CELLS, SPECIAL, require_used
 
 # The settings of Lightning's Trainer that are the user's. The others would break exact resuming, or say again what the
 # run directory decides.
@@ -50,9 +50,6 @@ TRAINER_SETTINGS = {
     "enable_progress_bar",
     "gradient_clip_algorithm",
     "gradient_clip_val",
-    "limit_test_batches",
-    "limit_train_batches",
-    "limit_val_batches",
     "log_every_n_steps",
     "max_epochs",
     "max_steps",
@@ -62,10 +59,16 @@ TRAINER_SETTINGS = {
     "profiler",
     "strategy",
 }
+# Ours, because 1 is one batch and 1.0 are all: Lightning's hint, Union[int, float], is the same object as any library's
+# Union[float, int], so that the order in which libraries were imported would say which of the two is meant.
+BATCH_LIMITS = {
+    f"limit_{split}_batches": f"{name} batches in an epoch, or the share of them (a number with a point, up to 1.0)."
+    for split, name in (("train", "Training"), ("val", "Validation"), ("test", "Test"))
+}
 # One small network on one CPU: a GPU is asked for, not taken.
 TRAINER_DEFAULTS = {"accelerator": "cpu", "devices": 1, "log_every_n_steps": 10}
-# How the command line spells the settings of the cells.
-CELL_FLAGS = {setting: (f"--model.{setting}",) for setting in CELL_SETTINGS} | {
+# How the command line spells the settings that are meant for certain cells.
+CELL_FLAGS = {setting: (f"--model.{setting}",) for setting in SPECIAL} | {
     "backend_options": ("--model.max_bond", "--model.truncation_cutoff")
 }
 
@@ -122,8 +125,10 @@ class TaskCLI(LightningCLI):
         """Add model, data, and those settings of the Trainer that are the user's."""
         parser.add_lightning_class_args(self._model_class, "model")
         parser.add_lightning_class_args(self._datamodule_class, "data")
-        others = signature(Trainer.__init__).parameters.keys() - TRAINER_SETTINGS
+        others = signature(Trainer.__init__).parameters.keys() - TRAINER_SETTINGS | BATCH_LIMITS.keys()
         parser.add_class_arguments(Trainer, "trainer", fail_untyped=False, instantiate=False, skip=set(others))
+        for name, text in BATCH_LIMITS.items():
+            parser.add_argument(f"--trainer.{name}", type=int | float | None, default=None, help=text)
         parser.set_defaults({f"trainer.{name}": value for name, value in TRAINER_DEFAULTS.items()})
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -190,6 +195,12 @@ class TaskCLI(LightningCLI):
             for flag in flags:
                 if flag in given:
                     require_used(cell, setting, flag)
+        exact = settings["model"]["shots"] is None
+        for flag in ("--model.shot_noise", "--model.noise_seed") if exact else ():
+            if flag in given:
+                raise InvalidInput(f"tnqrnn: {flag} has no effect on exact readouts; add --model.shots.")
+        if "--model.noise_in" in given and exact and settings["model"]["depolarising"] == 0:
+            raise InvalidInput("tnqrnn: --model.noise_in has no effect; add --model.shots or --model.depolarising.")
         for flag in ("--model.max_bond", "--model.truncation_cutoff"):
             if flag in given and settings["model"]["backend"] != "mps":
                 raise InvalidInput(f"tnqrnn: {flag} is a setting of the mps backend; add --model.backend mps.")
@@ -228,7 +239,10 @@ class TaskCLI(LightningCLI):
         model.require_memory(datamodule.batch_size)
         resumes = self._resumes(model)
         write_atomically(self.run.config, self.config_text)
-        write_json(self.run.env, environment(_device(self.trainer), datamodule.sha256))
+        facts = datamodule.facts()
+        write_json(self.run.env, {**environment(_device(self.trainer), datamodule.sha256), "data": facts})
+        if facts:
+            say(f"data: {', '.join(f'{name} {value}' for name, value in facts.items())}")
         counts = model.parameter_counts()
         parts = ", ".join(f"{part} {count}" for part, count in counts.items() if part != "total")
         say(f"{self.task}: {counts['total']} parameters ({parts})")
@@ -270,12 +284,14 @@ class TaskCLI(LightningCLI):
         tested = self.run.best_or_last()
         read_checkpoint(tested)  # a broken file is refused in our words
         [metrics] = self.trainer.test(model, datamodule=datamodule, ckpt_path=tested, weights_only=True, verbose=False)
+        baselines = datamodule.baselines()
         result = {
             "task": self.task,
             "data": datamodule.data_kind,
             "seed": self._get(self.config, "seed"),
             "config_hash": self.run.config_hash,
             "metrics": dict(metrics),
+            "baselines": baselines,
             "checkpoint": tested.name,
             "parameters": model.parameter_counts(),
             "epochs": epochs,
@@ -287,6 +303,8 @@ class TaskCLI(LightningCLI):
         if self.trainer.is_global_zero:
             write_json(self.run.result, result)
         say(f"{_line(metrics)}  ({tested.name}, {seconds:.1f} s)")
+        if baselines:
+            say(f"baselines: {_line(baselines)}")
         say(f"run: {self.run.path}")
 
     def _evaluate(self, command: str, model: SequenceTask, datamodule: SequenceData) -> None:

@@ -81,6 +81,15 @@ class Vocabulary:
         """Return the vocabulary that `state_dict` described."""
         return cls(state["tokens"])
 
+    def require_same(self, who: str, state: Mapping[str, Any]) -> None:
+        """Refuse a checkpoint whose vocabulary, a `state_dict`, is another one: its ids mean other tokens."""
+        other = Vocabulary.from_state_dict(state)
+        if other != self:
+            raise InvalidInput(
+                f"{who}: the checkpoint was trained with {other!r}, the data here give {self!r}; use the data and the "
+                "settings it was trained with, or train afresh."
+            )
+
     def __len__(self) -> int:
         """Return the number of ids, the four special ones included: the rows of an embedding."""
         return len(SPECIALS) + len(self.tokens)

@@ -5,6 +5,8 @@ from importlib.metadata import PackageNotFoundError, version
 from backends import Circuit, InvalidInput, State, create_backend
 from tnqrnn.ansatz import Ansatz
 from tnqrnn.cells import CELLS, create_cell
+from tnqrnn.matching import ParameterMatch, match_parameters
+from tnqrnn.noise import ReadoutNoise
 from tnqrnn.qrnn import QRNN, QRNNCell
 
 try:
@@ -18,8 +20,11 @@ __all__ = [
     "Ansatz",
     "Circuit",
     "InvalidInput",
+    "ParameterMatch",
     "QRNNCell",
+    "ReadoutNoise",
     "State",
     "create_backend",
     "create_cell",
+    "match_parameters",
 ]

@@ -55,8 +55,8 @@ def match_parameters(
         middle = (below + above) // 2
         below, above = (middle, above) if count(middle) <= target else (below, middle)
     width = min((below, above), key=lambda candidate: abs(count(candidate) - target))
-    deviation = count(width) / target - 1
-    return ParameterMatch(width, count(width), deviation, abs(deviation) <= tolerance)
+    within = abs(count(width) - target) <= tolerance * target
+    return ParameterMatch(width, count(width), count(width) / target - 1, within)
 
 
 def _bracket(count: Callable[[int], int], target: int, largest: int) -> tuple[int, int]:

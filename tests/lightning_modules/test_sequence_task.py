@@ -22,7 +22,9 @@ class Recurrent(nn.LSTM):
 
     output_size = 6
 
-    def forward(self, x: Tensor) -> tuple[Tensor, object]:  # type: ignore[override]
+    def forward(  # type: ignore[override]
+        self, x: Tensor, state: object = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, object]:
         return super().forward(x)
 
 

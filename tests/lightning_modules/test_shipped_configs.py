@@ -31,6 +31,8 @@ def test_all_shipped_configurations_are_known() -> None:
         "digits_pixels",
         "mnist",
         "mnist_permuted",
+        "sentiment",
+        "translation",
     ]
 
 
@@ -57,7 +59,8 @@ def test_configuration_runs(config: str, backend: str, tmp_path: Path) -> None:
     assert 0 <= result["metrics"][f"test_{headline}"] <= 1
     assert ("test_truncation_error_max" in result["metrics"]) == (backend == "mps")
     assert ("test_loss_ratio" in result["metrics"]) == config.startswith("copying")
-    assert result["parameters"]["total"] == result["parameters"]["cell"] + result["parameters"]["head"]
+    parameters = result["parameters"]
+    assert parameters["total"] == sum(parameters[part] for part in ("embedding", "cell", "head"))
     splits = {name.split("_")[0] for row in rows(run) for name in row if name.endswith("_loss")}
     assert splits == {"train", "val", "test"}
 

@@ -10,7 +10,14 @@ from torch import nn
 
 from backends.errors import InvalidInput, require_choice, require_positive_int
 from tnqrnn.ansatz import Ansatz
+from tnqrnn.cells.controller_only import ControllerOnly
 from tnqrnn.cells.gated import KINDS, GatedRNN
+from tnqrnn.cells.givens import ControlledRotations
+from tnqrnn.cells.orthogonal import OrthogonalRNN
+from tnqrnn.cells.qlstm import QLSTM
+from tnqrnn.cells.qrb import QRB
+from tnqrnn.cells.reservoir import Reservoir
+from tnqrnn.noise import ReadoutNoise
 from tnqrnn.qrnn import QRNN
 
 
@@ -32,6 +39,11 @@ class CellSettings:
     sequence_length: int | None = None
     backend: str = "statevector"
     backend_options: Mapping[str, Any] | None = None
+    shots: int | None = None  # None: exact readouts
+    shot_noise: str = "gaussian"
+    depolarising: float = 0.0
+    noise_in: str = "both"
+    noise_seed: int = 0
 
     @property
     def ansatz(self) -> Ansatz:
@@ -45,6 +57,11 @@ class CellSettings:
             return 3 * require_positive_int("cell", "n_qubits", self.n_qubits)
         return require_positive_int("cell", "hidden_size", self.hidden_size)
 
+    @property
+    def noise(self) -> ReadoutNoise:
+        """The noise of the readouts."""
+        return ReadoutNoise(self.shots, self.shot_noise, self.depolarising, self.noise_in, self.noise_seed)
+
 
 @dataclass(frozen=True)
 class CellFamily:
@@ -57,22 +74,79 @@ class CellFamily:
 
 SIZE = frozenset({"n_qubits", "dropout"})
 CIRCUIT = frozenset({"n_layers", "rotations", "entangler", "topology"})
-CONTROLLER = frozenset({"controller", "controller_width", "angle_scale", "precession", "sequence_length"})
-BACKEND = frozenset({"backend", "backend_options"})
+CONTROLLER = frozenset({"controller", "controller_width", "angle_scale", "sequence_length"})
+QUANTUM = frozenset({"backend", "backend_options", "shots", "shot_noise", "depolarising", "noise_in", "noise_seed"})
+
+# Whoever gives one of these on the command line means a cell that uses it. The others describe a size or a controller,
+# and may stand in a configuration that is run with many cells.
+SPECIAL = QUANTUM | {"hidden_size", "rotations", "entangler", "topology", "precession"}
 
 
-def _qrnn(input_size: int, given: CellSettings) -> nn.Module:
-    return QRNN(
+def _controlled(cell: type[QRNN]) -> Callable[[int, CellSettings], nn.Module]:
+    def build(input_size: int, given: CellSettings) -> nn.Module:
+        return cell(
+            input_size,
+            given.ansatz,
+            given.controller,
+            given.controller_width,
+            given.dropout,
+            given.angle_scale,
+            given.sequence_length,
+            given.backend,
+            given.backend_options,
+            given.noise,
+            given.precession,
+        )
+
+    return build
+
+
+def _orthogonal(input_size: int, given: CellSettings) -> nn.Module:
+    return OrthogonalRNN(input_size, given.units, given.dropout)
+
+
+def _orthogonal_controlled(input_size: int, given: CellSettings) -> nn.Module:
+    return ControlledRotations(
         input_size,
-        given.ansatz,
+        given.n_qubits,
+        given.hidden_size,
+        given.n_layers,
         given.controller,
         given.controller_width,
         given.dropout,
         given.angle_scale,
         given.sequence_length,
+    )
+
+
+def _controller_only(input_size: int, given: CellSettings) -> nn.Module:
+    return ControllerOnly(
+        input_size, given.n_qubits, given.controller, given.controller_width, given.dropout, given.angle_scale
+    )
+
+
+def _qlstm(input_size: int, given: CellSettings) -> nn.Module:
+    return QLSTM(
+        input_size,
+        given.units,
+        given.n_qubits,
+        given.n_layers,
+        given.dropout,
         given.backend,
         given.backend_options,
-        precession=given.precession,
+        given.noise,
+    )
+
+
+def _qrb(input_size: int, given: CellSettings) -> nn.Module:
+    return QRB(
+        input_size,
+        given.ansatz,
+        given.dropout,
+        given.angle_scale,
+        given.backend,
+        given.backend_options,
+        given.noise,
     )
 
 
@@ -84,8 +158,16 @@ def _gated(kind: str) -> CellFamily:
 
 
 CELLS: dict[str, CellFamily] = {
-    "qrnn": CellFamily(_qrnn, SIZE | CIRCUIT | CONTROLLER | BACKEND, "controller_width"),
+    "qrnn": CellFamily(_controlled(QRNN), SIZE | CIRCUIT | CONTROLLER | QUANTUM | {"precession"}, "controller_width"),
     **{kind: _gated(kind) for kind in KINDS},
+    "orthogonal": CellFamily(_orthogonal, SIZE | {"hidden_size"}, "hidden_size"),
+    "orthogonal_controlled": CellFamily(
+        _orthogonal_controlled, SIZE | CONTROLLER | {"hidden_size", "n_layers"}, "controller_width"
+    ),
+    "controller_only": CellFamily(_controller_only, SIZE | CONTROLLER - {"sequence_length"}, "controller_width"),
+    "qlstm": CellFamily(_qlstm, SIZE | QUANTUM | {"hidden_size", "n_layers"}, "hidden_size"),
+    "qrb": CellFamily(_qrb, SIZE | CIRCUIT | QUANTUM | {"angle_scale"}, None),
+    "reservoir": CellFamily(_controlled(Reservoir), SIZE | CIRCUIT | CONTROLLER | QUANTUM | {"precession"}, None),
 }
 CELL_SETTINGS = tuple(field.name for field in fields(CellSettings))
 
