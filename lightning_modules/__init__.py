@@ -1,7 +1,8 @@
 """Training tasks of tnqrnn: one LightningModule per head, one LightningDataModule per data set, and the command line.
 
 task.py           SequenceTask: a recurrent cell, a linear head, one optimiser, one step for every split
-digits.py         handwritten 8x8 digits, read by rows, by pixels or by permuted pixels
+images.py         images as sequences, by rows, by pixels or by permuted pixels, and their classifier
+digits.py         8x8 scans that come with scikit-learn; mnist.py: MNIST from the hub or a local folder
 copying.py        the copying memory task
 registry.py       the names that `task:` in a configuration may take
 loaders.py        batches whose order is a function of (seed, epoch), resumable in the middle of an epoch
@@ -9,6 +10,7 @@ split_metrics.py  the metrics of one split, and how they survive a restart
 run_directory.py  runs/<task>-<hash>-seed<seed>/ and the files in it
 checkpoints.py    writing and checking checkpoints
 metrics_log.py    metrics.jsonl
+measured.py       memory of the training, time of the test
 progress.py       progress on a terminal and in a log file
 cli.py            the command line: exit codes; task_cli.py: its commands fit, validate and test
 runs.py           the same commands for other programs, and trained runs taken up from a checkpoint

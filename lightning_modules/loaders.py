@@ -37,8 +37,9 @@ class BatchDataset(Dataset[Batch]):
 class EpochBatches(Sampler[list[int]]):
     """Batches of sample numbers, in an order computed from (seed, epoch).
 
-    `order` is "fixed" (0, 1, 2, ... in every epoch), "shuffled" (another permutation in every epoch) or "fresh" (epoch
-    e serves samples e * size ... (e + 1) * size - 1, for data that are generated and never repeat).
+    `order` is "fixed" (0, 1, 2, ... in every epoch), "shuffled" (another permutation in every epoch), "fresh" (epoch e
+    serves samples e * size ... (e + 1) * size - 1, for data that are generated and never repeat) or "renewed" (those
+    numbers in a shuffled order, for samples that are changed in every epoch).
     """
 
     def __init__(self, size: int, batch_size: int, order: str = "fixed", seed: int = 0) -> None:
@@ -63,9 +64,9 @@ class EpochBatches(Sampler[list[int]]):
 
     def samples(self, epoch: int) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Return the sample numbers (size,) of `epoch` in the order in which they are served."""
-        if self.order == "shuffled":
-            return np.random.default_rng((self.seed, epoch)).permutation(self.size)
-        first = epoch * self.size if self.order == "fresh" else 0
+        first = epoch * self.size if self.order in ("fresh", "renewed") else 0
+        if self.order in ("shuffled", "renewed"):
+            return first + np.random.default_rng((self.seed, epoch)).permutation(self.size)
         return np.arange(first, first + self.size)
 
     def set_epoch(self, epoch: int) -> None:
@@ -107,10 +108,12 @@ class SequenceData(LightningDataModule):
     """Sequences for a `SequenceTask`.
 
     A subclass sets, in its constructor, what the model must know of it (`input_size`, `output_size`,
-    `sequence_length`, and `sha256` of the data), and serves a `BatchDataset` per split.
+    `sequence_length`, and `sha256` of the data), and serves a `BatchDataset` per split. `data_kind` says whether the
+    data were observed ("real") or generated ("synthetic"): results on the two are never compared.
     """
 
     train_order = "shuffled"
+    data_kind: str
     input_size: int
     output_size: int
     sequence_length: int
@@ -128,6 +131,17 @@ class SequenceData(LightningDataModule):
     @abstractmethod
     def dataset(self, split: str) -> BatchDataset:
         """Return the samples of "train", "val" or "test"."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a user should know of the data: sizes, and how much was dropped, truncated or unknown.
+
+        Said when training starts, and kept in env.json; plain values by name. None by default.
+        """
+        return {}
+
+    def baselines(self) -> dict[str, float]:
+        """Return what simple models reach on the test set, by metric; said and kept beside the result."""
+        return {}
 
     def train_dataloader(self) -> ResumableLoader:
         """Return the training batches, from the position of the checkpoint if one was loaded."""
@@ -154,6 +168,10 @@ class SequenceData(LightningDataModule):
         """Continue from a checkpoint."""
         self._position = state_dict["position"]
 
+    def batches(self, dataset: BatchDataset, order: str) -> EpochBatches:
+        """Return the batches of a data set, in the order "shuffled", "fresh" or "fixed"."""
+        return EpochBatches(len(dataset), self.batch_size, order, self.seed)
+
     def _loader(self, split: str, order: str) -> ResumableLoader:
         dataset = self.dataset(split)
-        return ResumableLoader(dataset, EpochBatches(len(dataset), self.batch_size, order, self.seed))
+        return ResumableLoader(dataset, self.batches(dataset, order))

@@ -28,6 +28,49 @@ def run_command(command: str, arguments: Sequence[str]) -> RunDirectory:
         InvalidInput: The settings are refused, or name no task.
         TrainingStopped: The training could not go on.
     """
+    name, resolved = _task_of(command, arguments)
+    with quiet_lightning():
+        try:
+            return TaskCLI(name, [command, *resolved]).run
+        except RunDone as done:
+            return done.run
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run that was not carried out: its directory, the untrained model, its data. Nothing has been written."""
+
+    directory: RunDirectory
+    task: Task
+    model: SequenceTask
+    data: SequenceData
+
+
+def prepare_run(arguments: Sequence[str]) -> PreparedRun:
+    """Return what `run_command("fit", arguments)` would train, done or not; refuses what it would refuse.
+
+    Raises:
+        InvalidInput: The settings are refused, or name no task.
+    """
+    name, resolved = _task_of("fit", arguments)
+    with quiet_lightning():
+        prepared = _Preparation(name, ["fit", *resolved])
+    return PreparedRun(prepared.run, TASKS[name], prepared.model, prepared.datamodule)
+
+
+class _Preparation(TaskCLI):
+    """The command line up to the point where training would start."""
+
+    def skip_done(self) -> None:
+        """Prepare a finished run like any other."""
+
+    def fit(self, model: SequenceTask, datamodule: SequenceData) -> None:
+        """Refuse what does not fit the memory."""
+        model.require_memory(datamodule.batch_size)
+
+
+def _task_of(command: str, arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the task's name, and the arguments with every configuration as a path."""
     resolved = resolve_names(arguments)
     task = find_task(resolved)
     if task is None and not {"-h", "--help"} & set(resolved):
@@ -37,11 +80,7 @@ def run_command(command: str, arguments: Sequence[str]) -> RunDirectory:
         )
     # Help without a configuration shows the settings of the first task; most are common to all.
     name = next(iter(TASKS)) if task is None else require_choice("tnqrnn", "task", task, TASKS)
-    with quiet_lightning():
-        try:
-            return TaskCLI(name, [command, *resolved]).run
-        except RunDone as done:
-            return done.run
+    return name, resolved
 
 
 @dataclass(frozen=True)

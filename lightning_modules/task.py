@@ -17,13 +17,17 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torchmetrics import MetricCollection
 
-from backends.errors import InvalidInput, require_positive_int
+from backends.errors import InvalidInput, require_choice, require_positive_int
 from lightning_modules.errors import TrainingStopped
 from lightning_modules.loaders import Batch
 from lightning_modules.split_metrics import SplitMetrics
-from tnqrnn import QRNN, Ansatz
+from tnqrnn.cells import CELLS, create_cell, require_used
+from tnqrnn.matching import trained_parameters
 
 SPLITS = ("train", "val", "test")
+# A configuration may say how many layers a circuit has and be run with a cell without circuit; but whoever gives one
+# of these means it.
+NEVER_BY_CHANCE = {"hidden_size": None, "shots": None, "depolarising": 0.0}
 
 
 class RecurrentCell(Protocol):
@@ -31,8 +35,8 @@ class RecurrentCell(Protocol):
 
     output_size: int
 
-    def __call__(self, x: Tensor) -> tuple[Tensor, Any]:
-        """Return the readouts (batch, time, output_size) and the final state."""
+    def __call__(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+        """Return the readouts (batch, time, output_size) and the final state, as `QRNN` does."""
 
 
 class SequenceTask(LightningModule):
@@ -42,6 +46,8 @@ class SequenceTask(LightningModule):
         input_size: Features of the input at each timestep; comes from the data.
         output_size: Classes; comes from the data.
         sequence_length: Timesteps; comes from the data.
+        cell: Recurrent cell: qrnn, or one to compare it with (docs/cells.md).
+        hidden_size: Width of a cell without qubits; by default three per qubit, as many readouts as a qrnn has.
         n_qubits: Qubits of the hidden state.
         n_layers: Layers of the circuit at each timestep.
         rotations: Rotation gates of a layer, applied to every qubit in this order.
@@ -51,10 +57,19 @@ class SequenceTask(LightningModule):
         controller_width: Hidden units of the controller.
         dropout: Probability with which the controller drops a hidden unit.
         angle_scale: Size of the circuit's angles at the start; by default it shrinks with qubits, layers and length.
+        precession: Angle in radians by which the last qubit turns about z at every timestep at the start, and qubit k
+            by (k + 1) / n_qubits of it, so that the state tells the age of an input; 0 turns none.
         backend: How the hidden state is held: statevector (exact) or mps (truncated).
         max_bond: Largest bond dimension of the mps backend; null never truncates.
         truncation_cutoff: Schmidt weight below which the mps backend truncates.
+        shots: Measurements per readout; null for exact expectation values.
+        shot_noise: How readouts from shots are drawn: gaussian or multinomial (tnqrnn/noise.py).
+        depolarising: Probability with which every qubit is depolarised before it is read.
+        noise_in: When shots and depolarising act: evaluation, training or both.
+        noise_seed: Seed of the noise in evaluation.
         learning_rate: Peak of the one-cycle schedule of Adam.
+        cell_rate: Learning rate of the cell as a multiple of `learning_rate`. What acts at every timestep moves the
+            output the more, the longer the sequence is; github.com/lezcano/expRNN takes 0.1 for its orthogonal cell.
 
     Raises:
         InvalidInput: A setting that no cell can be built from.
@@ -66,6 +81,8 @@ class SequenceTask(LightningModule):
         input_size: int,
         output_size: int,
         sequence_length: int | None = None,
+        cell: str = "qrnn",
+        hidden_size: int | None = None,
         n_qubits: int = 6,
         n_layers: int = 1,
         rotations: Sequence[str] = ("ry", "rz"),
@@ -75,16 +92,25 @@ class SequenceTask(LightningModule):
         controller_width: int = 32,
         dropout: float = 0.0,
         angle_scale: float | None = None,
+        precession: float = 0.0,
         backend: str = "statevector",
         max_bond: int | None = 16,
         truncation_cutoff: float = 0.0,
+        shots: int | None = None,
+        shot_noise: str = "gaussian",
+        depolarising: float = 0.0,
+        noise_in: str = "both",
+        noise_seed: int = 0,
         learning_rate: float = 0.01,
+        cell_rate: float = 1.0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
         require_positive_int("task", "output_size", output_size)
         if not learning_rate > 0:
             raise InvalidInput(f"task: learning_rate must be above 0, got {learning_rate!r}.")
+        if not cell_rate > 0:
+            raise InvalidInput(f"task: cell_rate must be above 0, got {cell_rate!r}.")
         self.cell = self.build_cell()
         self.head = nn.Linear(cast(RecurrentCell, self.cell).output_size, output_size)
         scores = self.build_scores(output_size)
@@ -92,28 +118,46 @@ class SequenceTask(LightningModule):
 
     # What a subclass may say differently -----------------------------------------------------------------------------
 
-    def build_cell(self) -> nn.Module:
-        """Return the recurrent cell, a `RecurrentCell`; override to feed another one into the same task."""
-        settings = self.hparams
-        ansatz = Ansatz(
-            n_qubits=settings["n_qubits"],
-            n_layers=settings["n_layers"],
-            rotations=tuple(settings["rotations"]),
-            entangler=settings["entangler"],
-            topology=settings["topology"],
-        )
-        cell: nn.Module = QRNN(
-            input_size=settings["input_size"],
-            ansatz=ansatz,
-            controller=settings["controller"],
-            controller_width=settings["controller_width"],
-            dropout=settings["dropout"],
-            angle_scale=settings["angle_scale"],
-            sequence_length=settings["sequence_length"],
-            backend=settings["backend"],
-            backend_options=self._backend_options(),
-        )
-        return cell
+    ignored_target = -100  # a target with this number is not scored
+
+    @property
+    def features(self) -> int:
+        """Features that the cell reads at every timestep."""
+        return int(self.hparams["input_size"])
+
+    def inputs(self, batch_inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return what the cell reads: x (batch, time, features), and lengths (batch,) if sequences end early."""
+        return batch_inputs, None
+
+    def readouts(self, z: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the readouts that `read` needs, of z (batch, time, output_size); all of them by default."""
+        return z
+
+    def initial_state(self, split: str) -> Any:
+        """Return the state in which the next batch of a split begins; None: |0...0>, or what a cell begins with."""
+        return None
+
+    def keep_state(self, split: str, state: Any) -> None:
+        """Take the state after a batch of a split, for the next one; ignored by default."""
+
+    def weight(self, batch: Batch) -> int:
+        """Return how much the mean loss of a batch weighs in that of the epoch: its samples, by default."""
+        return len(batch[0])
+
+    def build_cell(self, features: int | None = None) -> nn.Module:
+        """Return the recurrent cell, a `RecurrentCell`, for so many features per timestep (None: those of the data).
+
+        Override to feed another one into the same task.
+        """
+        name = require_choice("task", "cell", self.hparams["cell"], CELLS)
+        used = CELLS[name].settings
+        for setting, default in NEVER_BY_CHANCE.items():
+            if self.hparams.get(setting, default) != default:
+                require_used(name, setting)
+        settings = {setting: self.hparams[setting] for setting in used if setting in self.hparams}
+        if "backend_options" in used:
+            settings["backend_options"] = self._backend_options()
+        return create_cell(name, self.features if features is None else features, **settings)
 
     def build_scores(self, classes: int) -> MetricCollection:
         """Return the metrics that compare `scored(outputs, targets)`."""
@@ -133,17 +177,19 @@ class SequenceTask(LightningModule):
 
     # What every task shares ------------------------------------------------------------------------------------------
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the logits of x (batch, time, features)."""
-        z, _ = self.cell(x)
-        return self.read(z)
+    def forward(self, batch_inputs: Tensor) -> Tensor:
+        """Return the logits of a batch's inputs, such as x (batch, time, features)."""
+        return self._outputs(batch_inputs, None)[0]
 
-    def loss(self, batch: Batch) -> tuple[Tensor, Tensor, Any]:
-        """Return the mean cross entropy of a batch, the logits, and the cell's final state; records nothing."""
-        inputs, targets = batch
-        z, state = self.cell(inputs)
-        outputs = self.read(z)
-        return cross_entropy(outputs.flatten(0, -2), targets.flatten()), outputs, state
+    def loss(self, batch: Batch, state: Any = None) -> tuple[Tensor, Tensor, Any]:
+        """Return the mean cross entropy of a batch, the logits, and the cell's final state; records nothing.
+
+        `state` is where the cell begins; None: where it always begins.
+        """
+        batch_inputs, targets = batch
+        outputs, state = self._outputs(batch_inputs, state)
+        loss = cross_entropy(outputs.flatten(0, -2), targets.flatten(), ignore_index=self.ignored_target)
+        return loss, outputs, state
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
@@ -180,8 +226,11 @@ class SequenceTask(LightningModule):
             raise InvalidInput("task: there is nothing to train on; raise trainer.limit_train_batches or max_steps.")
         if math.isinf(steps):
             raise InvalidInput("task: the one-cycle schedule needs an end: set trainer.max_epochs or max_steps.")
-        optimizer = torch.optim.Adam(self.parameters(), lr=rate)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rate, total_steps=int(steps))
+        in_cell = {id(parameter) for parameter in self.cell.parameters()}
+        others = [parameter for parameter in self.parameters() if id(parameter) not in in_cell]
+        rates = [rate * self.hparams["cell_rate"], rate]
+        optimizer = torch.optim.Adam([{"params": self.cell.parameters()}, {"params": others}], lr=rate)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rates, total_steps=int(steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -194,20 +243,28 @@ class SequenceTask(LightningModule):
 
     def require_memory(self, batch_size: int) -> None:
         """Refuse a batch whose hidden state does not fit the memory, before anything is computed or written."""
-        if isinstance(self.cell, QRNN):
-            self.cell.backend.require_memory(batch_size, self.device)
+        require_memory = getattr(self.cell, "require_memory", None)  # a classical cell needs none worth counting
+        if require_memory is not None:
+            require_memory(batch_size, self.device)
 
     def parameter_counts(self) -> dict[str, int]:
-        """Return the number of trained parameters of the cell, of the head, and of both."""
-        counts = {name: sum(p.numel() for p in getattr(self, name).parameters()) for name in ("cell", "head")}
-        return {**counts, "total": sum(counts.values())}
+        """Return the number of trained parameters of embedding, cell and head, and of the whole task."""
+        parts = {name: getattr(self, name, None) for name in ("embedding", "cell", "head")}
+        counts = {name: trained_parameters(part) if part is not None else 0 for name, part in parts.items()}
+        return {**counts, "total": trained_parameters(self)}
 
     def _step(self, batch: Batch, split: str) -> Tensor:
-        loss, outputs, state = self.loss(batch)
+        loss, outputs, state = self.loss(batch, self.initial_state(split))
+        self.keep_state(split, state)
         with torch.no_grad():
             scored = self.scored(outputs, batch[1])
-            self._metrics(split).record(loss, self._truncation_error(state), *scored, samples=len(batch[0]))
+            self._metrics(split).record(loss, self._truncation_error(state), *scored, samples=self.weight(batch))
         return loss
+
+    def _outputs(self, batch_inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
+        x, lengths = self.inputs(batch_inputs)
+        z, state = self.cell(x, state, lengths)
+        return self.read(self.readouts(z, lengths)), state
 
     def _log_epoch(self, split: str) -> None:
         metrics = self._metrics(split)

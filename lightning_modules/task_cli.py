@@ -17,7 +17,7 @@ from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning import Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
-from backends.errors import InvalidInput
+from backends.errors import InvalidInput, require_choice
 from lightning_modules.checkpoints import (
     RunCheckpoint,
     read_checkpoint,
@@ -28,12 +28,14 @@ from lightning_modules.checkpoints import (
 from lightning_modules.command_line import COMMANDS
 from lightning_modules.errors import RunDone, TrainingStopped
 from lightning_modules.loaders import SequenceData
+from lightning_modules.measured import InferenceClock, PeakMemory
 from lightning_modules.metrics_log import MetricsLog
 from lightning_modules.progress import progress_callback
 from lightning_modules.refusals import explain
 from lightning_modules.registry import TASKS
 from lightning_modules.run_directory import RunDirectory, environment, require_writable, write_atomically, write_json
 from lightning_modules.task import SequenceTask
+from tnqrnn.cells import CELLS, SPECIAL, require_used
 
 # The settings of Lightning's Trainer that are the user's. The others would break exact resuming, or say again what the
 # run directory decides.
@@ -48,9 +50,6 @@ TRAINER_SETTINGS = {
     "enable_progress_bar",
     "gradient_clip_algorithm",
     "gradient_clip_val",
-    "limit_test_batches",
-    "limit_train_batches",
-    "limit_val_batches",
     "log_every_n_steps",
     "max_epochs",
     "max_steps",
@@ -60,8 +59,18 @@ TRAINER_SETTINGS = {
     "profiler",
     "strategy",
 }
+# Ours, because 1 is one batch and 1.0 are all: Lightning's hint, Union[int, float], is the same object as any library's
+# Union[float, int], so that the order in which libraries were imported would say which of the two is meant.
+BATCH_LIMITS = {
+    f"limit_{split}_batches": f"{name} batches in an epoch, or the share of them (a number with a point, up to 1.0)."
+    for split, name in (("train", "Training"), ("val", "Validation"), ("test", "Test"))
+}
 # One small network on one CPU: a GPU is asked for, not taken.
 TRAINER_DEFAULTS = {"accelerator": "cpu", "devices": 1, "log_every_n_steps": 10}
+# How the command line spells the settings that are meant for certain cells.
+CELL_FLAGS = {setting: (f"--model.{setting}",) for setting in SPECIAL} | {
+    "backend_options": ("--model.max_bond", "--model.truncation_cutoff")
+}
 
 
 class TaskCLI(LightningCLI):
@@ -69,6 +78,7 @@ class TaskCLI(LightningCLI):
 
     run: RunDirectory
     checkpoints: RunCheckpoint
+    clock: InferenceClock
 
     def __init__(self, task: str, arguments: Sequence[str]) -> None:
         self.task = task
@@ -115,8 +125,10 @@ class TaskCLI(LightningCLI):
         """Add model, data, and those settings of the Trainer that are the user's."""
         parser.add_lightning_class_args(self._model_class, "model")
         parser.add_lightning_class_args(self._datamodule_class, "data")
-        others = signature(Trainer.__init__).parameters.keys() - TRAINER_SETTINGS
+        others = signature(Trainer.__init__).parameters.keys() - TRAINER_SETTINGS | BATCH_LIMITS.keys()
         parser.add_class_arguments(Trainer, "trainer", fail_untyped=False, instantiate=False, skip=set(others))
+        for name, text in BATCH_LIMITS.items():
+            parser.add_argument(f"--trainer.{name}", type=int | float | None, default=None, help=text)
         parser.set_defaults({f"trainer.{name}": value for name, value in TRAINER_DEFAULTS.items()})
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -162,14 +174,33 @@ class TaskCLI(LightningCLI):
                 raise InvalidInput(f"tnqrnn fit: trainer.{name} is 0, so nothing would be trained; leave it out.")
         if settings["checkpoint"] is not None:
             raise InvalidInput("tnqrnn fit: --checkpoint is for validate and test; fit resumes its own run by itself.")
+        self.skip_done()
+
+    def skip_done(self) -> None:
+        """Leave a finished run alone.
+
+        Raises:
+            RunDone: The result is there.
+        """
         if self.run.is_done():
             done = RunDone(self.run)
             say(str(done))
             raise done
 
     def _require_used(self, settings: Any) -> None:
-        """Refuse settings of the mps backend that the user gave although another backend is to run."""
+        """Refuse settings that the user gave although the cell or the backend that is to run does not use them."""
         given = [argument.partition("=")[0] for argument in self.arguments]
+        cell = require_choice("tnqrnn", "cell", settings["model"]["cell"], CELLS)
+        for setting, flags in CELL_FLAGS.items():
+            for flag in flags:
+                if flag in given:
+                    require_used(cell, setting, flag)
+        exact = settings["model"]["shots"] is None
+        for flag in ("--model.shot_noise", "--model.noise_seed") if exact else ():
+            if flag in given:
+                raise InvalidInput(f"tnqrnn: {flag} has no effect on exact readouts; add --model.shots.")
+        if "--model.noise_in" in given and exact and settings["model"]["depolarising"] == 0:
+            raise InvalidInput("tnqrnn: --model.noise_in has no effect; add --model.shots or --model.depolarising.")
         for flag in ("--model.max_bond", "--model.truncation_cutoff"):
             if flag in given and settings["model"]["backend"] != "mps":
                 raise InvalidInput(f"tnqrnn: {flag} is a setting of the mps backend; add --model.backend mps.")
@@ -183,7 +214,8 @@ class TaskCLI(LightningCLI):
         if fits:
             every = self._get(self.config_init, "checkpoint_every")
             self.checkpoints = RunCheckpoint(self.run, self.task, self.config_text, every)
-            callbacks.append(self.checkpoints)
+            self.clock = InferenceClock()
+            callbacks += [self.checkpoints, self.clock]
         if fits and wants_progress:
             callbacks.append(progress_callback(TASKS[self.task].headline))
         owned = {
@@ -207,10 +239,15 @@ class TaskCLI(LightningCLI):
         model.require_memory(datamodule.batch_size)
         resumes = self._resumes(model)
         write_atomically(self.run.config, self.config_text)
-        write_json(self.run.env, environment(_device(self.trainer), datamodule.sha256))
+        facts = datamodule.facts()
+        write_json(self.run.env, {**environment(_device(self.trainer), datamodule.sha256), "data": facts})
+        if facts:
+            say(f"data: {', '.join(f'{name} {value}' for name, value in facts.items())}")
         counts = model.parameter_counts()
-        say(f"{self.task}: {counts['total']} parameters (cell {counts['cell']}, head {counts['head']})")
+        parts = ", ".join(f"{part} {count}" for part, count in counts.items() if part != "total")
+        say(f"{self.task}: {counts['total']} parameters ({parts})")
         resume_from = self.run.last if resumes else None
+        memory = PeakMemory()
         try:
             self.trainer.fit(model, datamodule=datamodule, ckpt_path=resume_from, weights_only=True)
         except InvalidInput as refusal:
@@ -221,7 +258,7 @@ class TaskCLI(LightningCLI):
         except SystemExit:  # Lightning's answer to an interrupt
             say(f"interrupted; the same command goes on with {self.run.path}")
             raise
-        self._finish(model, datamodule)
+        self._finish(model, datamodule, memory.above_start())
 
     def validate(self, model: SequenceTask, datamodule: SequenceData) -> None:
         """Evaluate a checkpoint on the validation set."""
@@ -241,26 +278,33 @@ class TaskCLI(LightningCLI):
         say(f"resuming {self.run.path} after step {checkpoint['global_step']}")
         return True
 
-    def _finish(self, model: SequenceTask, datamodule: SequenceData) -> None:
-        """Test the best checkpoint and write the result, as the last thing of all."""
+    def _finish(self, model: SequenceTask, datamodule: SequenceData, peak_memory: int) -> None:
+        """Test the best checkpoint and write the result, as the last thing of all; peak memory in bytes."""
         epochs, steps, seconds = self.trainer.current_epoch, self.trainer.global_step, self.checkpoints.seconds
         tested = self.run.best_or_last()
         read_checkpoint(tested)  # a broken file is refused in our words
         [metrics] = self.trainer.test(model, datamodule=datamodule, ckpt_path=tested, weights_only=True, verbose=False)
+        baselines = datamodule.baselines()
         result = {
             "task": self.task,
+            "data": datamodule.data_kind,
             "seed": self._get(self.config, "seed"),
             "config_hash": self.run.config_hash,
             "metrics": dict(metrics),
+            "baselines": baselines,
             "checkpoint": tested.name,
             "parameters": model.parameter_counts(),
             "epochs": epochs,
             "steps": steps,
             "seconds": round(seconds, 3),
+            "inference_ms_per_sample": self.clock.milliseconds_per_sample,
+            "peak_memory_bytes": peak_memory,
         }
         if self.trainer.is_global_zero:
             write_json(self.run.result, result)
         say(f"{_line(metrics)}  ({tested.name}, {seconds:.1f} s)")
+        if baselines:
+            say(f"baselines: {_line(baselines)}")
         say(f"run: {self.run.path}")
 
     def _evaluate(self, command: str, model: SequenceTask, datamodule: SequenceData) -> None:

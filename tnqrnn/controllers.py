@@ -23,12 +23,20 @@ class Controller(nn.Module):
     """
 
     def __init__(
-        self, kind: str, in_features: int, n_angles: int, *, width: int, dropout: float, angle_scale: float
+        self,
+        kind: str,
+        in_features: int,
+        n_angles: int,
+        *,
+        width: int,
+        dropout: float,
+        angle_scale: float,
+        who: str = "QRNN",
     ) -> None:
         super().__init__()
-        shape = CONTROLLERS[require_choice("QRNN", "controller", kind, CONTROLLERS)]
-        require_positive_int("QRNN", "controller_width", width)
-        require_number("QRNN", "dropout", dropout, 0, 1)
+        shape = CONTROLLERS[require_choice(who, "controller", kind, CONTROLLERS)]
+        require_positive_int(who, "controller_width", width)
+        require_number(who, "dropout", dropout, 0, 1)
         self.hidden: nn.Module = nn.Identity()
         self.activation: nn.Module = nn.Identity()
         if shape is not None:

@@ -14,23 +14,24 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from backends import Backend, Circuit, InvalidInput, State, create_backend
-from backends.errors import require_number, require_positive_int, require_tensor
+from backends import Circuit, InvalidInput
+from backends.errors import require_number, require_positive_int
 from tnqrnn.ansatz import Ansatz
 from tnqrnn.controllers import Controller
-from tnqrnn.initialisation import default_angle_scale
+from tnqrnn.initialisation import default_angle_scale, precession_angles
+from tnqrnn.noise import ReadoutNoise
+from tnqrnn.recurrence import QuantumCell, QuantumRecurrence
 
-_INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8)
-_COMPLEX = {torch.float64: torch.complex128}
 
-
-class QRNNCell(nn.Module):
+class QRNNCell(QuantumCell):
     """One timestep: controller, circuit, readouts. See `QRNN` for the arguments.
 
     Holds all parameters of a QRNN. Keys and shapes of the `state_dict` do not depend on the backend.
     """
+
+    name = "QRNN"
 
     def __init__(
         self,
@@ -43,43 +44,31 @@ class QRNNCell(nn.Module):
         sequence_length: int | None = None,
         backend: str = "statevector",
         backend_options: Mapping[str, Any] | None = None,
+        precession: float = 0.0,
     ) -> None:
         super().__init__()
         self.input_size = require_positive_int("QRNN", "input_size", input_size)
-        if not isinstance(ansatz, Ansatz | Circuit):
-            raise InvalidInput(f"QRNN: ansatz must be an Ansatz or a Circuit, got {type(ansatz).__name__}.")
-        self.circuit = ansatz.circuit if isinstance(ansatz, Ansatz) else ansatz
-        if self.circuit.n_angles == 0:
+        circuit = circuit_of("QRNN", ansatz)
+        if circuit.n_angles == 0:
             raise InvalidInput("QRNN: the circuit has no parametrised gate, so there is nothing to control; add one.")
-        if sequence_length is not None:
-            require_positive_int("QRNN", "sequence_length", sequence_length)
-        if angle_scale is None:
-            angle_scale = default_angle_scale(self.circuit.n_angles, sequence_length)
-        self.angle_scale = require_number("QRNN", "angle_scale", angle_scale, 0, math.inf, open_below=True)
-        self.output_size = 3 * self.circuit.n_qubits
+        self.angle_scale = require_angle_scale("QRNN", angle_scale, circuit.n_angles, sequence_length)
+        self.output_size = 3 * circuit.n_qubits
         self.controller = Controller(
             controller,
             input_size + self.output_size,
-            self.circuit.n_angles,
+            circuit.n_angles,
             width=controller_width,
             dropout=dropout,
             angle_scale=self.angle_scale,
         )
-        if not isinstance(backend_options or {}, Mapping):
-            raise InvalidInput(f"QRNN: backend_options must map names to values, got {backend_options!r}.")
-        self.backend_name, self.backend_options = backend, {str(k): v for k, v in (backend_options or {}).items()}
-        self._backends: dict[torch.dtype, Backend[Any]] = {}
-        _ = self.backend  # refuses wrong settings now, not at the first forward
+        if require_number("QRNN", "precession", precession, 0, math.inf):
+            slots, turns = precession_angles(circuit, precession)
+            self.controller.output.bias.data[slots] = turns.to(self.controller.output.bias)
+        self.choose_backend("QRNN", circuit, backend, backend_options)
 
     @property
-    def backend(self) -> Backend[Any]:
-        """The backend, in the precision of the parameters unless `backend_options` has a dtype."""
-        dtype = self.backend_options.get("dtype", _COMPLEX.get(self.controller.output.weight.dtype, torch.complex64))
-        if dtype not in self._backends:
-            self._backends[dtype] = create_backend(
-                self.backend_name, self.circuit, **{**self.backend_options, "dtype": dtype}
-            )
-        return self._backends[dtype]
+    def weight(self) -> Tensor:
+        return self.controller.output.weight
 
     def angles(
         self,
@@ -91,26 +80,22 @@ class QRNNCell(nn.Module):
         angles: Tensor = self.controller(features)
         return angles.to(self.backend.real_dtype)
 
-    def forward(self, x: Tensor, state: State, z: Tensor) -> tuple[State, Tensor]:
-        """Advance one timestep: x (batch, input_size), the state and its readouts z -> the new state and readouts."""
-        return self.backend.step(state, self.angles(x, z))
 
-    def extra_repr(self) -> str:
-        """Show what the parameters do not."""
-        return f"{self.input_size}, {self.circuit!r}, backend={self.backend_name!r}, options={self.backend_options}"
-
-
-class QRNN(nn.Module):
+class QRNN(QuantumRecurrence):
     """A QRNN over sequences, used as torch.nn.LSTM with batch_first=True.
 
     Arguments: `input_size` features per timestep; `ansatz`, an `Ansatz` or any `Circuit`; `controller` "linear",
     "relu", "gelu" or "glu" of hidden width `controller_width`, with `dropout` before its last layer; `angle_scale`, the
     size of the first angles (None: derived from the circuit and `sequence_length`, see `initialisation`); `backend`
-    "statevector" or "mps" with `backend_options`, e.g. {"max_bond": 16}.
+    "statevector" or "mps" with `backend_options`, e.g. {"max_bond": 16}; `noise`, a `ReadoutNoise` (None: exact
+    readouts); `precession`, the angle in radians by which the last qubit turns about z at every timestep before
+    training, and qubit k by (k + 1) / n_qubits of it.
 
     The quantum state follows the parameters' precision: float32 -> complex64, float64 -> complex128.
     Raises InvalidInput on settings that cannot work, before any computation.
     """
+
+    cell: QRNNCell
 
     def __init__(
         self,
@@ -123,9 +108,10 @@ class QRNN(nn.Module):
         sequence_length: int | None = None,
         backend: str = "statevector",
         backend_options: Mapping[str, Any] | None = None,
+        noise: ReadoutNoise | None = None,
+        precession: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.cell = QRNNCell(
+        cell = QRNNCell(
             input_size,
             ansatz,
             controller,
@@ -135,77 +121,22 @@ class QRNN(nn.Module):
             sequence_length,
             backend,
             backend_options,
+            precession,
         )
-
-    @property
-    def input_size(self) -> int:
-        """Features per timestep."""
-        return self.cell.input_size
-
-    @property
-    def output_size(self) -> int:
-        """Readouts per timestep: 3 n_qubits."""
-        return self.cell.output_size
-
-    @property
-    def backend(self) -> Backend[Any]:
-        """The backend that holds the state."""
-        return self.cell.backend
-
-    def forward(
-        self,
-        x: Tensor,  # (batch, time, input_size)
-        state: State | None = None,
-        lengths: Tensor | None = None,  # (batch,), timesteps of every sequence that count
-    ) -> tuple[Tensor, State]:
-        """Return the readouts of every timestep, (batch, time, 3 n_qubits), and the final state.
-
-        `state` continues an earlier call (detach it for truncated backpropagation through time); None starts from
-        |0...0>. With `lengths`, a sequence ends early: its later readouts are zero and its state stays as it was.
-        """
-        self._check(x, lengths)
-        backend = self.backend
-        if state is None:
-            state = backend.initial_state(x.shape[0], x.device)
-        elif isinstance(state, State) and state.batch_size != x.shape[0]:
-            raise InvalidInput(
-                f"QRNN: x has batch {x.shape[0]}, the state has batch {state.batch_size}; select samples with "
-                "state[indices]."
-            )
-        readouts, z = [], backend.readout(state)
-        for t in range(x.shape[1]):
-            stepped, z = self.cell(x[:, t], state, z)
-            if lengths is not None and t > 0:
-                running = lengths > t
-                stepped, z = stepped.where(running, state), z * running[:, None]
-            state = stepped
-            readouts.append(z)
-        return torch.stack(readouts, 1), state
-
-    def _check(self, x: Tensor, lengths: Tensor | None) -> None:
-        require_tensor("QRNN", "x", x)
-        if x.dim() != 3 or x.shape[2] != self.input_size or 0 in x.shape:
-            raise InvalidInput(
-                f"QRNN: x must have shape (batch, time, input_size={self.input_size}) and must not be empty, got "
-                f"{tuple(x.shape)}."
-            )
-        weight = self.cell.controller.output.weight
-        if x.dtype != weight.dtype or x.device != weight.device:
-            raise InvalidInput(
-                f"QRNN: x is {x.dtype} on {x.device}, the model is {weight.dtype} on {weight.device}; convert one of "
-                "them with .to()."
-            )
-        if not bool(torch.isfinite(x).all()):
-            raise InvalidInput("QRNN: x has NaN or infinite entries; clean the data first.")
-        if lengths is not None and not _fits(lengths, x):
-            raise InvalidInput(
-                f"QRNN: lengths must be a tensor of {x.shape[0]} integers from 1 to {x.shape[1]} timesteps, got "
-                f"{str(lengths)[:100]}."
-            )
+        super().__init__(cell, noise)
 
 
-def _fits(lengths: object, x: Tensor) -> bool:
-    """Whether lengths are integers (batch,) from 1 to the timesteps of x."""
-    if not isinstance(lengths, Tensor) or lengths.shape != x.shape[:1] or lengths.dtype not in _INTEGERS:
-        return False
-    return bool(((lengths >= 1) & (lengths <= x.shape[1])).all())
+def circuit_of(who: str, ansatz: object) -> Circuit:
+    """Return the circuit of an `Ansatz`, or a `Circuit` as it is; refuses anything else."""
+    if not isinstance(ansatz, Ansatz | Circuit):
+        raise InvalidInput(f"{who}: ansatz must be an Ansatz or a Circuit, got {type(ansatz).__name__}.")
+    return ansatz.circuit if isinstance(ansatz, Ansatz) else ansatz
+
+
+def require_angle_scale(who: str, angle_scale: float | None, n_angles: int, sequence_length: int | None) -> float:
+    """Return `angle_scale`, or the default for these angles per timestep; refuses what is no positive number."""
+    if sequence_length is not None:
+        require_positive_int(who, "sequence_length", sequence_length)
+    if angle_scale is None:
+        angle_scale = default_angle_scale(n_angles, sequence_length)
+    return require_number(who, "angle_scale", angle_scale, 0, math.inf, open_below=True)

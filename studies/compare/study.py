@@ -11,6 +11,7 @@ from rich.progress import track
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
+from backends.errors import InvalidInput
 from lightning_modules.loaders import Batch, SequenceData
 from lightning_modules.progress import quiet_lightning
 from lightning_modules.run_directory import environment, write_json
@@ -43,7 +44,7 @@ def compare(run: TrainedRun, bonds: list[int], samples: int) -> Comparison:
     models = {_EXACT: run.model(backend="statevector")}
     models |= {bond: run.model(backend="mps", max_bond=bond) for bond in bonds}
     cells = {bond: _cell(model) for bond, model in models.items()}
-    x = _first_sequences(data, samples)
+    x = models[_EXACT].inputs(_first_sequences(data, samples))[0].detach()
     batch = next(iter(data.train_dataloader()))
     exact_run = closed_loop(cells[_EXACT], x)
     entropies = {_EXACT: largest_entropies(cells[_EXACT], exact_run)}
@@ -126,9 +127,28 @@ def _row(
     )
 
 
+def require_comparable(model: SequenceTask) -> QRNN:
+    """Return the model's QRNN.
+
+    Raises:
+        InvalidInput: It has another cell, or more than one, as a translator has.
+    """
+    if isinstance(model.cell, QRNN):
+        return model.cell
+    name = model.hparams["cell"]
+    if name != "qrnn":
+        raise InvalidInput(
+            f"compare: the run has a cell {name!r}, which no backend holds exactly and truncated; choose a run with "
+            "the cell qrnn."
+        )
+    raise InvalidInput(
+        f"compare: a {type(model).__name__} is not one QRNN over a sequence, which is what is compared; test its "
+        "checkpoint with --model.backend mps --model.max_bond instead."
+    )
+
+
 def _cell(model: SequenceTask) -> QRNNCell:
-    assert isinstance(model.cell, QRNN)
-    return model.cell.cell
+    return require_comparable(model).cell
 
 
 def _first_sequences(data: SequenceData, samples: int) -> Tensor:

@@ -83,6 +83,8 @@ def test_a_checkpoint_is_taken_without_training(
         (["--config", "digits", "--samples", "0"], "--samples"),
         (["--config", "digit"], "Did you mean 'digits'?"),
         (["--config", "digits", "--model.n_qubit", "5"], "n_qubits"),
+        (["--config", "digits", "--model.cell", "lstm"], "'lstm' does not use --model.backend"),
+        (["--config", "translation"], "a Translator is not one QRNN"),
         (["--checkpoint", "nowhere.ckpt"], "nowhere.ckpt"),
         (["--checkpoint", "nowhere.ckpt", "--model.n_qubits", "5"], "--model.n_qubits"),
         (["--checkpoint", "nowhere.ckpt", "--config", "digits"], "not both"),
@@ -98,6 +100,15 @@ def test_bad_requests_end_with_one_sentence(
     assert mentions in told
     assert "\n" not in told
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_cell_without_an_exact_twin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = ["--runs", str(tmp_path), "--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1"]
+    assert main(["fit", "--config", "digits", "--model.cell", "qrb", "--model.n_qubits", "2", *runs]) == 0
+    [checkpoint] = tmp_path.glob("*/checkpoints/best.ckpt")
+    capsys.readouterr()
+    assert main(["compare", "--checkpoint", str(checkpoint)]) == 2
+    assert "'qrb'" in capsys.readouterr().err
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,225 @@
+"""Translation: an encoder hands its hidden state to a decoder, which attends to the encoder's readouts.
+
+Trained with the reference's tokens as the decoder's input (teacher forcing); scored on what the decoder writes by
+itself: exact match and BLEU of detokenised text, by beam search. Which cell, and how its state is held, is not known
+here: see `tnqrnn.encoder_decoder`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from lightning_utilities.core.rank_zero import rank_zero_only
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torchmetrics import MetricCollection
+from torchmetrics.classification import MulticlassAccuracy
+
+from backends.errors import require_number, require_positive_int
+from lightning_modules.attention_figure import AttentionMap, draw_attention
+from lightning_modules.decoding import beam_search
+from lightning_modules.loaders import Batch
+from lightning_modules.run_directory import write_json
+from lightning_modules.task import SequenceTask
+from lightning_modules.translation_data import TranslationData
+from lightning_modules.translation_scores import TranslationScores
+from lightning_modules.vocabulary import BEGIN, PADDING
+from tnqrnn.encoder_decoder import Decoding, EncoderDecoder
+
+DRAWN = 4  # attention maps in the picture
+
+
+class Translator(SequenceTask):
+    """Translate token by token, with the cell and the settings of every task, twice: as encoder and as decoder.
+
+    Args:
+        embedding_size: Features of an embedded token, in both languages.
+        attention_size: Features in which the decoder's readouts are compared with the encoder's.
+        beam_size: Hypotheses that decoding keeps for every sentence; 1 decodes greedily.
+        length_penalty: Exponent of the length by which hypotheses are ranked: 0 prefers short ones, 1 long ones.
+        validation_samples: Sentences that are decoded after every epoch; the test decodes all.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        embedding_size: int = 16,
+        attention_size: int = 16,
+        beam_size: int = 1,
+        length_penalty: float = 1.0,
+        validation_samples: int = 200,
+        **kwargs: Any,
+    ) -> None:
+        require_positive_int("translation", "embedding_size", embedding_size)
+        require_positive_int("translation", "beam_size", beam_size)
+        require_positive_int("translation", "validation_samples", validation_samples)
+        require_number("translation", "length_penalty", length_penalty, 0, 10)
+        super().__init__(*args, **kwargs)
+        sizes = {"source": self.hparams["input_size"], "target": self.hparams["output_size"]}
+        self.embedding = nn.ModuleDict(
+            {side: nn.Embedding(size, embedding_size, padding_idx=PADDING) for side, size in sizes.items()}
+        )
+        self.written = nn.ModuleDict()
+        self._drawn: list[AttentionMap] = []
+        self._translations: list[dict[str, str]] = []
+
+    # Model -----------------------------------------------------------------------------------------------------------
+
+    def build_cell(self, features: int | None = None) -> nn.Module:
+        """Return encoder, decoder and attention; all of it counts as the cell's parameters."""
+        embedded = self.hparams["embedding_size"]
+        encoder = super().build_cell(embedded)
+        size = cast(int, encoder.output_size)
+        decoder = super().build_cell(embedded + size)
+        return EncoderDecoder(encoder, decoder, self.hparams["attention_size"])
+
+    def build_scores(self, classes: int) -> MetricCollection:
+        """Return the share of tokens that are the likeliest ones, given the reference's tokens before them."""
+        return MetricCollection({"token_accuracy": MulticlassAccuracy(classes, average="micro", ignore_index=PADDING)})
+
+    def read(self, z: Tensor) -> Tensor:
+        """Return logits (..., target vocabulary) from the decoder's readouts (..., output_size)."""
+        return cast(Tensor, self.head(z))
+
+    def inputs(self, batch_inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the embedded source (batch, source steps, embedding_size) and its lengths (batch,)."""
+        return cast(Tensor, self.embedding["source"](batch_inputs)), (batch_inputs != PADDING).sum(1)
+
+    def loss(self, batch: Batch, state: Any = None) -> tuple[Tensor, Tensor, Any]:
+        """Return the mean cross entropy of the reference's tokens in nats, the logits, and the decoder's final state.
+
+        The decoder reads the reference, one token behind. Padding is not scored.
+        """
+        source, targets = batch
+        x, lengths = self.inputs(source)
+        before = torch.cat([torch.full_like(targets[:, :1], BEGIN), targets[:, :-1]], 1)
+        z, end = self.model(x, self.embedding["target"](before), lengths)
+        outputs = self.read(z)
+        return cross_entropy(outputs.flatten(0, -2), targets.flatten(), ignore_index=PADDING), outputs, end.state
+
+    def weight(self, batch: Batch) -> int:
+        """Return the number of tokens that are scored: the loss is a mean over tokens."""
+        return int((batch[1] != PADDING).sum())
+
+    def scored(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits and targets of all tokens, padding included, which the metrics leave out."""
+        return outputs.flatten(0, 1), targets.flatten()
+
+    @property
+    def model(self) -> EncoderDecoder:
+        """The cell, by its type."""
+        return cast(EncoderDecoder, self.cell)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Translate sources (batch, source steps): token numbers (batch, steps), with the end, padded."""
+        size = self.hparams["beam_size"]
+        beams = beam_search(
+            self._next,
+            self.model.encode(*self.inputs(x)),
+            len(x),
+            x.device,
+            beam_size=size,
+            max_steps=self.hparams["sequence_length"],
+            alpha=self.hparams["length_penalty"],
+        )
+        return beams.tokens[:, 0]
+
+    @torch.no_grad()
+    def attention(self, source: Tensor, tokens: Tensor) -> Tensor:
+        """Return the weights (batch, steps, source steps) with which `tokens` (batch, steps) are written."""
+        at, weights = self.model.encode(*self.inputs(source)), []
+        before = torch.cat([torch.full_like(tokens[:, :1], BEGIN), tokens[:, :-1]], 1)
+        for t in range(before.shape[1]):
+            at, looked = self.model.step(self.embedding["target"](before[:, t]), at)
+            weights.append(looked)
+        return torch.stack(weights, 1)
+
+    def require_memory(self, batch_size: int) -> None:
+        """Refuse a batch whose hidden states, of every hypothesis in the beam, do not fit the memory."""
+        super().require_memory(batch_size * self.hparams["beam_size"])
+
+    def _next(self, tokens: Tensor, at: Decoding) -> tuple[Tensor, Decoding]:
+        at, _ = self.model.step(self.embedding["target"](tokens), at)
+        return self.read(at.readouts).log_softmax(-1), at
+
+    # Scores of what it writes ----------------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> TranslationData:
+        """The data that the trainer works on: they know the words."""
+        return cast(TranslationData, self.trainer.datamodule)  # type: ignore[attr-defined]
+
+    def on_validation_epoch_start(self) -> None:
+        """Begin a count of translations."""
+        self._begin("val")
+
+    def on_test_epoch_start(self) -> None:
+        """Begin a count of translations, and the samples to show."""
+        self._begin("test")
+        self._drawn, self._translations = [], []
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Record one validation batch; translate it if not enough are translated."""
+        super().validation_step(batch, batch_idx)
+        left = self.hparams["validation_samples"] - int(self._scores("val").samples)
+        if left > 0:
+            self._translate(batch[0][:left], "val", batch_idx)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Record one test batch, and translate it."""
+        super().test_step(batch, batch_idx)
+        tokens = self._translate(batch[0], "test", batch_idx)
+        if batch_idx == 0:
+            self._drawn = self._maps(batch[0][:DRAWN], tokens[:DRAWN])
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test metrics; write translations and attention maps into the run's folder."""
+        super().on_test_epoch_end()
+        self._report()
+
+    def _begin(self, split: str) -> None:
+        self.written[split] = TranslationScores(self.data.lower_case).to(self.device)
+
+    def _scores(self, split: str) -> TranslationScores:
+        return cast(TranslationScores, self.written[split])
+
+    def _translate(self, source: Tensor, split: str, batch_idx: int) -> Tensor:
+        tokens = cast(Tensor, self(source))
+        first = batch_idx * self.data.batch_size
+        references = self.data.references(split)[first : first + len(source)]
+        translations = self.data.text(tokens)
+        self._scores(split).update(translations, references)
+        if split == "test":
+            pairs = zip(references, translations, strict=True)
+            self._translations += [{"reference": wanted, "translation": found} for wanted, found in pairs]
+        return tokens
+
+    def _log_epoch(self, split: str) -> None:
+        super()._log_epoch(split)
+        if split in self.written and int(self._scores(split).samples):
+            values = self._scores(split).compute()
+            self.log_dict({f"{split}_{name}": value for name, value in values.items()})
+
+    def _maps(self, source: Tensor, tokens: Tensor) -> list[AttentionMap]:
+        """Return the attention of a few translations, each cut to its own tokens."""
+        words, maps = self.data.target_vocabulary, []
+        for row, written, weights in zip(source.tolist(), tokens.tolist(), self.attention(source, tokens), strict=True):
+            names = self.data.source_vocabulary.decode(row)
+            target = words.decode(written)
+            target += ["(end)"] if len(target) < len(written) else []
+            maps.append(AttentionMap(names, target, weights[: len(target), : len(names)]))
+        return maps
+
+    @rank_zero_only
+    def _report(self) -> None:
+        signature = self._scores("test").signature
+        print(f"BLEU: sacrebleu {signature}, on detokenised text", flush=True)
+        folder = Path(self.trainer.default_root_dir)
+        if not folder.is_dir():  # a checkpoint from elsewhere, tested: there is no run to write into
+            return
+        settings = {name: self.hparams[name] for name in ("beam_size", "length_penalty")}
+        content: dict[str, Any] = {"bleu_signature": signature, **settings, "data": self.data.facts()}
+        write_json(folder / "translations.json", {**content, "test": self._translations})
+        draw_attention(self._drawn, folder / "attention.png")

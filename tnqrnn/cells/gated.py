@@ -1,0 +1,70 @@
+"""The recurrent networks that torch ships: Elman's RNN, LSTM and GRU, one layer, one direction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from backends.errors import require_choice, require_number, require_positive_int
+from tnqrnn.cells.state import CellState, require_state
+from tnqrnn.sequences import require_sequences
+
+KINDS: dict[str, tuple[type[nn.RNNBase], dict[str, Any]]] = {
+    "rnn_tanh": (nn.RNN, {"nonlinearity": "tanh"}),
+    "rnn_relu": (nn.RNN, {"nonlinearity": "relu"}),
+    "lstm": (nn.LSTM, {}),
+    "gru": (nn.GRU, {}),
+}
+
+
+class GatedRNN(nn.Module):
+    """torch.nn.RNN, LSTM or GRU with the interface of `QRNN`: `(x, state, lengths) -> (z, state)`.
+
+    Arguments: `kind` "rnn_tanh", "rnn_relu", "lstm" or "gru"; `input_size` features per timestep; `hidden_size` units,
+    which are also the readouts; `dropout` of the readouts that leave the cell, not of those that it feeds back.
+    Raises InvalidInput on settings that cannot work.
+    """
+
+    def __init__(self, kind: str, input_size: int, hidden_size: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.kind = require_choice("GatedRNN", "kind", kind, KINDS)
+        self.input_size = require_positive_int(kind, "input_size", input_size)
+        self.output_size = require_positive_int(kind, "hidden_size", hidden_size)
+        self.dropout = nn.Dropout(require_number(kind, "dropout", dropout, 0, 1))
+        network, options = KINDS[kind]
+        self.network = network(input_size=input_size, hidden_size=hidden_size, batch_first=True, **options)
+
+    def forward(
+        self,
+        x: Tensor,  # (batch, time, input_size)
+        state: CellState | None = None,
+        lengths: Tensor | None = None,  # (batch,), timesteps of every sequence that count
+    ) -> tuple[Tensor, CellState]:
+        """Return the hidden units of every timestep, (batch, time, hidden_size), and the final state.
+
+        With `lengths`, a sequence ends early: its later readouts are zero and its state stays as it was.
+        """
+        weight = self.network.weight_ih_l0
+        assert isinstance(weight, Tensor)
+        require_sequences(self.kind, x, lengths, self.input_size, weight)
+        start = self._unwrap(state, x)
+        if lengths is None:
+            z, last = self.network(x, start)
+        else:
+            packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+            steps, last = self.network(packed, start)
+            z, _ = pad_packed_sequence(steps, batch_first=True, total_length=x.shape[1])
+        return self.dropout(z), self._wrap(last)
+
+    def _unwrap(self, state: CellState | None, x: Tensor) -> Any:
+        """Return the state in torch's form: (1, batch, hidden_size), or a pair of them for an LSTM."""
+        if state is None:
+            return None
+        sizes = [self.output_size] * (2 if self.kind == "lstm" else 1)
+        layers = tuple(tensor[None] for tensor in require_state(self.kind, state, sizes, len(x), x).tensors)
+        return layers if self.kind == "lstm" else layers[0]
+
+    def _wrap(self, last: Any) -> CellState:
+        return CellState(tuple(layer[0] for layer in (last if self.kind == "lstm" else (last,))))

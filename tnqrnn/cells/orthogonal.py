@@ -1,0 +1,62 @@
+"""`OrthogonalRNN`: a real hidden vector, turned by one orthogonal matrix at every timestep.
+
+    h_t = modReLU(W h_{t-1} + V x_t),    W = exp(A),   A = -A^T,    modReLU(a) = sign(a) relu(|a| + b),    z_t = h_t
+
+The matrix exponential is the parametrisation of expRNN (arXiv:1901.08428), the network that of scoRNN
+(arXiv:1707.09520), which uses Cayley's map. Only the entries above the diagonal of A are parameters, so that a count of
+parameters counts what is free: torch.nn.utils.parametrizations.orthogonal would keep all h^2 entries.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from backends.errors import require_positive_int
+from tnqrnn.cells.state import CellState
+from tnqrnn.cells.stepped import Step, SteppedCell
+
+_LARGEST_FIRST_BIAS = 0.01  # as in expRNN
+
+
+class OrthogonalRNN(SteppedCell):
+    """An orthogonal recurrent network; see the module for its formula.
+
+    Arguments: `input_size` features per timestep; `hidden_size` units, which are also the readouts; `dropout` of the
+    readouts that leave the cell. The rotation starts as blocks of two with angles uniform in (-pi, pi), as in expRNN.
+    """
+
+    name = "orthogonal"
+
+    def __init__(self, input_size: int, hidden_size: int, dropout: float = 0.0) -> None:
+        require_positive_int(self.name, "hidden_size", hidden_size)
+        super().__init__(input_size, hidden_size, [hidden_size], dropout)
+        upper = torch.triu_indices(hidden_size, hidden_size, offset=1)
+        self.register_buffer("upper", upper, persistent=False)  # (2, hidden_size (hidden_size - 1) / 2)
+        in_a_block = (upper[0] % 2 == 0) & (upper[1] == upper[0] + 1)
+        angles = torch.empty(upper.shape[1]).uniform_(-math.pi, math.pi)
+        self.skew = nn.Parameter(angles * in_a_block)
+        self.drive = nn.Linear(input_size, hidden_size, bias=False)
+        nn.init.kaiming_normal_(self.drive.weight)
+        self.bias = nn.Parameter(torch.empty(hidden_size).uniform_(-_LARGEST_FIRST_BIAS, _LARGEST_FIRST_BIAS))
+
+    def rotation(self) -> Tensor:
+        """Return the orthogonal matrix W, (hidden_size, hidden_size)."""
+        upper = self.get_buffer("upper")
+        square = self.skew.new_zeros(self.output_size, self.output_size)
+        above = square.index_put((upper[0], upper[1]), self.skew)
+        rotation: Tensor = torch.linalg.matrix_exp(above - above.T)
+        return rotation
+
+    def begin(self, x: Tensor) -> Step:
+        transposed = self.rotation().T
+
+        def step(x_t: Tensor, state: CellState) -> tuple[CellState, Tensor]:
+            (h,) = state.tensors
+            turned = h @ transposed + self.drive(x_t)
+            h = turned.sign() * torch.relu(turned.abs() + self.bias)
+            return CellState((h,)), h
+
+        return step

@@ -1,0 +1,100 @@
+"""`QRB`: a quantum recurrent block without a controller, after Li et al., arXiv:2302.03244.
+
+    psi_t = U(theta) (RY(e_1) x ... x RY(e_d)) psi_{t-1},    e = E x_t + b,    z_t = <X>, <Y>, <Z> of every qubit
+
+The first d = n / 2 qubits (rounded down, at least one) are the data register, onto which a linear map E encodes the
+input; the others are the history register. theta does not change over time, and no readout is fed back: what a QRNN
+gains over it is what the controller adds.
+
+The block of the paper resets its data register to |0...0> after every timestep. That makes the state mixed, which a
+state vector cannot hold; this is the unitary variant without reset. All qubits of both registers are read, so that the
+head sees as many readouts as a QRNN's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from backends import Circuit
+from backends.errors import InvalidInput, require_number, require_positive_int
+from tnqrnn.ansatz import Ansatz
+from tnqrnn.noise import ReadoutNoise
+from tnqrnn.qrnn import circuit_of
+from tnqrnn.recurrence import QuantumCell, QuantumRecurrence
+
+
+class QRBCell(QuantumCell):
+    """One timestep: encoding, circuit, readouts. See `QRB` for the arguments."""
+
+    name = "qrb"
+
+    def __init__(
+        self,
+        input_size: int,
+        ansatz: Ansatz | Circuit,
+        angle_scale: float | None = None,
+        backend: str = "statevector",
+        backend_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.input_size = require_positive_int(self.name, "input_size", input_size)
+        evolution = circuit_of(self.name, ansatz)
+        if evolution.n_angles == 0:
+            raise InvalidInput("qrb: the circuit has no parametrised gate, so there is nothing to train; add one.")
+        scale = 1.0 if angle_scale is None else angle_scale
+        scale = require_number(self.name, "angle_scale", scale, 0, math.inf, open_below=True)
+        self.output_size = 3 * evolution.n_qubits
+        self.n_data = max(1, evolution.n_qubits // 2)
+        self.encoding = nn.Linear(input_size, self.n_data)
+        self.theta = nn.Parameter(torch.empty(evolution.n_angles).uniform_(-math.pi, math.pi) * scale)
+        self.choose_backend(self.name, encoded(evolution, self.n_data), backend, backend_options)
+
+    @property
+    def weight(self) -> Tensor:
+        return self.theta
+
+    def angles(self, x: Tensor, z: Tensor) -> Tensor:
+        """Return the encoding's angles and theta, (batch, n_data + n_theta); the readouts z play no role."""
+        angles = torch.cat([self.encoding(x), self.theta.expand(len(x), -1)], -1)
+        return angles.to(self.backend.real_dtype)
+
+
+class QRB(QuantumRecurrence):
+    """A quantum recurrent block over sequences; see the module for its formula.
+
+    Arguments: `input_size` features per timestep; `ansatz` of U; `dropout` of the readouts that leave the block;
+    `angle_scale` multiplies theta at the start, which is uniform in (-pi, pi) at 1, the default; `backend`,
+    `backend_options` and `noise` as for `QRNN`.
+    """
+
+    cell: QRBCell
+
+    def __init__(
+        self,
+        input_size: int,
+        ansatz: Ansatz | Circuit,
+        dropout: float = 0.0,
+        angle_scale: float | None = None,
+        backend: str = "statevector",
+        backend_options: Mapping[str, Any] | None = None,
+        noise: ReadoutNoise | None = None,
+    ) -> None:
+        super().__init__(QRBCell(input_size, ansatz, angle_scale, backend, backend_options), noise, dropout)
+
+
+def encoded(evolution: Circuit, n_data: int) -> Circuit:
+    """Return RY on the first `n_data` qubits, followed by `evolution`."""
+    circuit = Circuit(evolution.n_qubits)
+    for qubit in range(n_data):
+        circuit.ry(qubit)
+    for gate in evolution.gates:
+        if gate.matrix is not None:
+            circuit.unitary(gate.matrix, *gate.qubits)
+        else:
+            circuit.append(gate.name, *gate.qubits)
+    return circuit

@@ -1,0 +1,70 @@
+"""`CellState`: the hidden state of a cell that holds no qubits, handled like the state of a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from backends.errors import InvalidInput
+
+Index = int | slice | Sequence[int] | Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class CellState:
+    """Real tensors, each with the batch as its leading axis. Immutable; autograd flows through them."""
+
+    tensors: tuple[Tensor, ...]
+
+    @property
+    def batch_size(self) -> int:
+        """Number of samples."""
+        return self.tensors[0].shape[0]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors live."""
+        return self.tensors[0].device
+
+    def detach(self) -> CellState:
+        """Return the same state, cut from the autograd graph (truncated backpropagation through time)."""
+        return CellState(tuple(tensor.detach() for tensor in self.tensors))
+
+    def to(self, device: torch.device | str) -> CellState:
+        """Return the state on another device."""
+        return CellState(tuple(tensor.to(device) for tensor in self.tensors))
+
+    def __getitem__(self, index: Index) -> CellState:
+        """Return the samples chosen by an integer, a slice, a list or a tensor of integers or booleans."""
+        numbers = torch.arange(self.batch_size, device=self.device)
+        chosen = index if isinstance(index, slice) else torch.as_tensor(index, device=self.device)
+        try:
+            numbers = numbers[chosen].reshape(-1)  # the batch axis stays
+        except IndexError as error:
+            raise InvalidInput(
+                f"state: cannot choose sample {index!r} from a batch of {self.batch_size} samples; use an integer, a "
+                "slice, or integers or booleans for the whole batch."
+            ) from error
+        return CellState(tuple(tensor[numbers] for tensor in self.tensors))
+
+    def where(self, mask: Tensor, other: CellState) -> CellState:
+        """Return per sample this state where `mask` (batch,) is true, `other` elsewhere."""
+        pairs = zip(self.tensors, other.tensors, strict=True)
+        return CellState(tuple(torch.where(mask.reshape(-1, *[1] * (a.dim() - 1)), a, b) for a, b in pairs))
+
+
+def require_state(who: str, state: object, sizes: Sequence[int], batch_size: int, like: Tensor) -> CellState:
+    """Return `state` if its tensors are (batch_size, size) for these sizes, of dtype and device of `like`."""
+    shapes = [(batch_size, size) for size in sizes]
+    if isinstance(state, CellState):
+        same = all(tensor.dtype == like.dtype and tensor.device == like.device for tensor in state.tensors)
+        if same and [tuple(tensor.shape) for tensor in state.tensors] == shapes:
+            return state
+    found = [tuple(tensor.shape) for tensor in state.tensors] if isinstance(state, CellState) else type(state).__name__
+    raise InvalidInput(
+        f"{who}: needs a state with tensors of shapes {shapes} in {like.dtype} on {like.device}, got {found}; pass on "
+        "what an earlier call returned, or None to start."
+    )

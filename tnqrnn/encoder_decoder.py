@@ -1,0 +1,105 @@
+"""Encoder and decoder, two recurrent cells of one kind, joined by the hidden state and by attention.
+
+    encoder    z_1 ... z_S, state        from the source x_1 ... x_S
+    decoder    starts from the encoder's final state, and at every step t
+
+               context_t  = attention(r_{t-1}, z)           r_0: the encoder's last readouts
+               r_t, state = cell([y_t ; context_t], state)
+
+With a QRNN the state handed over is the quantum state itself, unmeasured. Nothing here knows which cell it is: a cell
+maps x (batch, time, features) to readouts (batch, time, output_size) and a final state that it can continue from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from backends.errors import InvalidInput
+from tnqrnn.attention import AdditiveAttention, Memory
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Where a decoder stands: the hidden state, its readouts (batch, output_size), and the encoded source."""
+
+    state: Any
+    readouts: Tensor
+    memory: Memory
+
+    def __getitem__(self, indices: Tensor) -> Decoding:
+        """Return the samples with these numbers; repeated samples are allowed, as a beam needs."""
+        return Decoding(self.state[indices], self.readouts[indices], self.memory[indices])
+
+
+class EncoderDecoder(nn.Module):
+    """Two recurrent cells and the attention between them; `encode` once, then `step` for every target token.
+
+    The decoder reads `target_features + encoder.output_size` features: an embedded token and the context. Raises
+    InvalidInput if the cells have states of different sizes.
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, attention_size: int) -> None:
+        super().__init__()
+        self.output_size = _output_size(decoder)
+        if _output_size(encoder) != self.output_size:
+            raise InvalidInput(
+                f"encoder-decoder: the encoder has {_output_size(encoder)} readouts and the decoder "
+                f"{self.output_size}; the state is handed over, so build both with one size."
+            )
+        self.encoder = encoder
+        self.decoder = decoder
+        self.attention = AdditiveAttention(self.output_size, self.output_size, attention_size)
+
+    def require_memory(self, batch_size: int, device: torch.device) -> None:
+        """Refuse a batch whose step does not fit the memory that is free on `device`; allocates nothing."""
+        for cell in (self.encoder, self.decoder):
+            require_memory = getattr(cell, "require_memory", None)  # a classical cell needs none worth counting
+            if require_memory is not None:
+                require_memory(batch_size, device)
+
+    def encode(
+        self,
+        x: Tensor,  # (batch, source, features)
+        lengths: Tensor | None = None,  # (batch,)
+    ) -> Decoding:
+        """Read the source and return where the decoder starts."""
+        z, state = self.encoder(x, None, lengths)  # z (batch, source, output_size)
+        last = torch.full_like(z[:, 0, 0], x.shape[1], dtype=torch.long) if lengths is None else lengths
+        readouts = z[torch.arange(len(z), device=z.device), last - 1]
+        return Decoding(state, readouts, self.attention.memorise(z, lengths))
+
+    def step(
+        self,
+        y: Tensor,  # (batch, target_features)
+        at: Decoding,
+    ) -> tuple[Decoding, Tensor]:
+        """Return the decoder one token later, and the attention weights (batch, source) of this step."""
+        context, weights = self.attention(at.readouts, at.memory)
+        z, state = self.decoder(torch.cat([y, context], -1)[:, None], at.state)
+        return Decoding(state, z[:, 0], at.memory), weights
+
+    def forward(
+        self,
+        x: Tensor,  # (batch, source, features)
+        y: Tensor,  # (batch, target, target_features)
+        lengths: Tensor | None = None,  # (batch,) of x
+    ) -> tuple[Tensor, Decoding]:
+        """Return the decoder's readouts (batch, target, output_size) for given targets, and where it ends.
+
+        A target shorter than the batch's longest is read on: what the decoder does after its end is not scored.
+        """
+        at, readouts = self.encode(x, lengths), []
+        for t in range(y.shape[1]):
+            at, _ = self.step(y[:, t], at)
+            readouts.append(at.readouts)
+        return torch.stack(readouts, 1), at
+
+
+def _output_size(cell: nn.Module) -> int:
+    size = cell.output_size
+    assert isinstance(size, int)
+    return size

@@ -1,0 +1,144 @@
+"""The loop over time of every network whose hidden state is a quantum state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from backends import Backend, Circuit, InvalidInput, State, create_backend
+from backends.errors import require_number
+from tnqrnn.noise import ReadoutNoise
+from tnqrnn.sequences import require_batch, require_sequences
+
+_COMPLEX = {torch.float64: torch.complex128}
+
+
+class OnBackend(nn.Module):
+    """A module that runs one circuit on a backend, in the precision of its parameters.
+
+    float32 -> complex64, float64 -> complex128, unless `backend_options` has a dtype.
+    """
+
+    circuit: Circuit
+    backend_name: str
+    backend_options: dict[str, Any]
+
+    def choose_backend(self, who: str, circuit: Circuit, name: str, options: Mapping[str, Any] | None) -> None:
+        """Set circuit and backend; call it last in a constructor, because it refuses wrong settings at once."""
+        if not isinstance(options or {}, Mapping):
+            raise InvalidInput(f"{who}: backend_options must map names to values, got {options!r}.")
+        self.circuit = circuit
+        self.backend_name, self.backend_options = name, {str(k): v for k, v in (options or {}).items()}
+        self._backends: dict[torch.dtype, Backend[Any]] = {}
+        _ = self.backend  # refuses wrong settings now, not at the first forward
+
+    @property
+    def weight(self) -> Tensor:
+        """A parameter whose dtype and device are those of the module."""
+        raise NotImplementedError
+
+    @property
+    def backend(self) -> Backend[Any]:
+        """The backend, in the precision of the parameters unless `backend_options` has a dtype."""
+        dtype = self.backend_options.get("dtype", _COMPLEX.get(self.weight.dtype, torch.complex64))
+        if dtype not in self._backends:
+            self._backends[dtype] = create_backend(
+                self.backend_name, self.circuit, **{**self.backend_options, "dtype": dtype}
+            )
+        return self._backends[dtype]
+
+
+class QuantumCell(OnBackend):
+    """One timestep of a quantum recurrence; a subclass says where the angles come from."""
+
+    name: str
+    input_size: int
+    output_size: int  # 3 n_qubits
+
+    def angles(
+        self,
+        x: Tensor,  # (batch, input_size)
+        z: Tensor,  # (batch, 3 n_qubits), the last readouts
+    ) -> Tensor:  # (batch, n_angles)
+        """Return the angles in radians of the circuit of one timestep."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, state: State, z: Tensor) -> tuple[State, Tensor]:
+        """Advance one timestep: x (batch, input_size), the state and its readouts z -> the new state and readouts."""
+        return self.backend.step(state, self.angles(x, z))
+
+    def extra_repr(self) -> str:
+        """Show what the parameters do not."""
+        return f"{self.input_size}, {self.circuit!r}, backend={self.backend_name!r}, options={self.backend_options}"
+
+
+class QuantumRecurrence(nn.Module):
+    """A `QuantumCell` over sequences, used as torch.nn.LSTM with batch_first=True.
+
+    `noise` changes the readouts, those that are fed back and those that leave alike; `readout_dropout` drops readouts
+    that leave.
+    """
+
+    def __init__(self, cell: QuantumCell, noise: ReadoutNoise | None = None, readout_dropout: float = 0.0) -> None:
+        super().__init__()
+        if noise is not None and not isinstance(noise, ReadoutNoise):
+            raise InvalidInput(f"{cell.name}: noise must be a ReadoutNoise or None, got {type(noise).__name__}.")
+        self.cell = cell
+        self.noise = noise if noise is not None and noise.changes_readouts else None
+        self.readout_dropout = nn.Dropout(require_number(cell.name, "dropout", readout_dropout, 0, 1))
+
+    @property
+    def input_size(self) -> int:
+        """Features per timestep."""
+        return self.cell.input_size
+
+    @property
+    def output_size(self) -> int:
+        """Readouts per timestep: 3 n_qubits."""
+        return self.cell.output_size
+
+    @property
+    def backend(self) -> Backend[Any]:
+        """The backend that holds the state."""
+        return self.cell.backend
+
+    def require_memory(self, batch_size: int, device: torch.device) -> None:
+        """Refuse a batch whose step does not fit the memory that is free on `device`; allocates nothing."""
+        self.backend.require_memory(batch_size, device)
+
+    def forward(
+        self,
+        x: Tensor,  # (batch, time, input_size)
+        state: State | None = None,
+        lengths: Tensor | None = None,  # (batch,), timesteps of every sequence that count
+    ) -> tuple[Tensor, State]:
+        """Return the readouts of every timestep, (batch, time, 3 n_qubits), and the final state.
+
+        `state` continues an earlier call (detach it for truncated backpropagation through time); None starts from
+        |0...0>. With `lengths`, a sequence ends early: its later readouts are zero and its state stays as it was.
+        With noise, a continued state is measured afresh; the readouts of |0...0> are known without measuring.
+        """
+        require_sequences(self.cell.name, x, lengths, self.input_size, self.cell.weight)
+        backend = self.backend
+        measure = self.noise.of_call(x, self.training) if self.noise is not None else None
+        starts = state is None
+        if state is None:
+            state = backend.initial_state(x.shape[0], x.device)
+        elif isinstance(state, State):
+            require_batch(self.cell.name, x, state.batch_size)
+        readouts, z = [], backend.readout(state)
+        if measure is not None and not starts:
+            z = measure(z)
+        for t in range(x.shape[1]):
+            stepped, z = self.cell(x[:, t], state, z)
+            if measure is not None:
+                z = measure(z)
+            if lengths is not None and t > 0:
+                running = lengths > t
+                stepped, z = stepped.where(running, state), z * running[:, None]
+            state = stepped
+            readouts.append(z)
+        return self.readout_dropout(torch.stack(readouts, 1)), state
