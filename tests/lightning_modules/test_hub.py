@@ -92,7 +92,7 @@ def test_a_folder_without_data_is_refused(content: str | None, load: Callable[..
     (tmp_path / "set").mkdir()
     if content is not None:
         (tmp_path / "set" / "train.jsonl").write_text(content)
-    with pytest.raises(InvalidInput, match="the folder cannot be read .* named by split"):
+    with pytest.raises(InvalidInput, match=r"the folder cannot be read .* named by split"):
         load(tmp_path / "set")
 
 

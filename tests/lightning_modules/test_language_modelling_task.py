@@ -36,7 +36,7 @@ def small(tmp_path: Path, lines: list[Any] = LINES, **settings: Any) -> Language
     return LanguageModellingData(str(folder), cache_dir=str(tmp_path / "cache"), **settings)
 
 
-# The text --------------------------------------------------------------------------------------------------------------
+# The text --------------------------------------------------------------------------------------------------------
 
 
 def test_streams_predict_every_token_once_from_the_one_before() -> None:
@@ -97,7 +97,7 @@ def test_text_that_cannot_be_used(lines: list[Any], settings: dict[str, Any], wo
         small(tmp_path, lines, **settings)
 
 
-# Models that count -----------------------------------------------------------------------------------------------------
+# Models that count -----------------------------------------------------------------------------------------------
 
 
 def test_counts_agree_with_a_slow_reading() -> None:
@@ -133,7 +133,7 @@ def test_probabilities_sum_to_one() -> None:
     assert sum(following) == pytest.approx(1)
 
 
-# The state that goes on ------------------------------------------------------------------------------------------------
+# The state that goes on ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("backend", "skip"), [("statevector", False), ("mps", True)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from lightning_modules.text import BucketedBatches
 from lightning_modules.vocabulary import PADDING
 from tests.lightning_modules.small_runs import only_run
 
-GOOD = set("good great clever funny charming moving fresh honest".split())
-BAD = set("bad awful dull boring clumsy stupid stale false".split())
+GOOD = {"good", "great", "clever", "funny", "charming", "moving", "fresh", "honest"}
+BAD = {"bad", "awful", "dull", "boring", "clumsy", "stupid", "stale", "false"}
 STRENGTHS = {"slightly": 1, "somewhat": 1, "fairly": 1, "very": 3, "really": 3, "extremely": 3}
 
 
@@ -88,7 +88,7 @@ def test_batches_hold_sequences_of_similar_length_once_each() -> None:
     lengths = np.random.default_rng(0).integers(1, 30, 203)
     batches = BucketedBatches(lengths, 8, "shuffled", seed=1)
     served = list(batches)
-    assert sorted(sum(served, [])) == list(range(203))
+    assert sorted(chain(*served)) == list(range(203))
     assert [len(batch) for batch in served] == [8] * 25 + [3]
     assert np.mean([np.ptp(lengths[batch]) for batch in served]) < 6  # of 29
     batches.set_epoch(1)
@@ -96,7 +96,7 @@ def test_batches_hold_sequences_of_similar_length_once_each() -> None:
     again = BucketedBatches(lengths, 8, "shuffled", seed=1)
     again.load_state_dict({"epoch": 0, "served": 20})
     assert list(again) == served[20:]
-    assert (np.diff(lengths[sum(BucketedBatches(lengths, 8), [])]) >= 0).all()
+    assert (np.diff(lengths[list(chain(*BucketedBatches(lengths, 8)))]) >= 0).all()
 
 
 # Local folders in the formats of the hub ------------------------------------------------------------------------------
