@@ -45,6 +45,11 @@ class RunDirectory:
         digest = config_hash(settings)
         return cls(root / f"{task}-{digest}-seed{seed}", digest)
 
+    def with_seed(self, seed: int) -> RunDirectory:
+        """Return the directory of the same settings with another seed."""
+        stem, _, _ = self.path.name.rpartition("-seed")
+        return RunDirectory(self.path.with_name(f"{stem}-seed{seed}"), self.config_hash)
+
     @property
     def config(self) -> Path:
         """The resolved settings."""

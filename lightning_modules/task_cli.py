@@ -50,9 +50,6 @@ TRAINER_SETTINGS = {
     "enable_progress_bar",
     "gradient_clip_algorithm",
     "gradient_clip_val",
-    "limit_test_batches",
-    "limit_train_batches",
-    "limit_val_batches",
     "log_every_n_steps",
     "max_epochs",
     "max_steps",
@@ -61,6 +58,12 @@ TRAINER_SETTINGS = {
     "precision",
     "profiler",
     "strategy",
+}
+# Ours, because 1 is one batch and 1.0 are all: Lightning's hint, Union[int, float], is the same object as any library's
+# Union[float, int], so that the order in which libraries were imported would say which of the two is meant.
+BATCH_LIMITS = {
+    f"limit_{split}_batches": f"{name} batches in an epoch, or the share of them (a number with a point, up to 1.0)."
+    for split, name in (("train", "Training"), ("val", "Validation"), ("test", "Test"))
 }
 # One small network on one CPU: a GPU is asked for, not taken.
 TRAINER_DEFAULTS = {"accelerator": "cpu", "devices": 1, "log_every_n_steps": 10}
@@ -122,8 +125,10 @@ class TaskCLI(LightningCLI):
         """Add model, data, and those settings of the Trainer that are the user's."""
         parser.add_lightning_class_args(self._model_class, "model")
         parser.add_lightning_class_args(self._datamodule_class, "data")
-        others = signature(Trainer.__init__).parameters.keys() - TRAINER_SETTINGS
+        others = signature(Trainer.__init__).parameters.keys() - TRAINER_SETTINGS | BATCH_LIMITS.keys()
         parser.add_class_arguments(Trainer, "trainer", fail_untyped=False, instantiate=False, skip=set(others))
+        for name, text in BATCH_LIMITS.items():
+            parser.add_argument(f"--trainer.{name}", type=int | float | None, default=None, help=text)
         parser.set_defaults({f"trainer.{name}": value for name, value in TRAINER_DEFAULTS.items()})
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:

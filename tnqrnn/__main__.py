@@ -17,6 +17,7 @@ COMMANDS = {
     "test": "evaluate a checkpoint on the test set",
     "compare": "exact against MPS with the same weights: metric, errors, gradients, cost",
     "benchmark": "time and memory of a training step, beside other simulators",
+    "study": "a question answered by many runs; 'tnqrnn study' lists them",
 }
 
 
@@ -39,7 +40,8 @@ examples:
   tnqrnn fit --config digits
   tnqrnn fit --config digits --model.backend mps --model.max_bond 8 --seed 1
   tnqrnn fit --config digits --help          every setting of that task
-  tnqrnn compare --config digits --max-bond 1 2 4 8"""
+  tnqrnn compare --config digits --max-bond 1 2 4 8
+  tnqrnn study tasks --dry-run"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,6 +67,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from studies.benchmark.command import main as benchmark
 
         return benchmark(arguments[1:])
+    if command == "study":
+        from studies.registry import main as study
+
+        return study(arguments[1:])
     from lightning_modules.cli import main as train
 
     return train(arguments)
