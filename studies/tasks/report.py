@@ -107,7 +107,7 @@ def _by(cell: CellSummary, metric: str, *, lost: bool) -> str:
 def _table(results: TaskResults, reference: str) -> str:
     metric, further = results.metric, list(results.task.further)
     headings = [
-        "cell", "data", "width", "embedding", "cell parameters", "deviation", "head", f"{metric}, mean ± std", "n",
+        "cell", "data", "width", "embedding", "cell parameters", "deviation", "head", "total", f"{metric}, mean ± std", "n",
         *further, f"difference to {reference}", "by seed", "Cliff's δ", "p", "training s", "inference ms/sample",
         "memory MiB",
     ]  # fmt: skip
@@ -128,6 +128,7 @@ def _cells(cell: CellSummary, further: Sequence[str]) -> list[str]:
         _number(planned.counts["cell"], "d"),
         "not matched" if planned.deviation is None else f"{100 * planned.deviation:+.1f} %",
         _number(planned.counts["head"], "d"),
+        _number(planned.counts["total"], "d"),
         _spread(cell.statistics()),
         str(len(cell.values)),
         *(_spread(cell.statistics(name)) for name in further),
