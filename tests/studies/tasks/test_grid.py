@@ -90,7 +90,7 @@ def test_a_grid_that_cannot_be_meant(changes: dict[str, object], mentions: str, 
         (["tasks", "--seeds", "-1"], "--seeds"),
         (["tasks", "--jobs", "0"], "--jobs"),
         (["tasks", "--conf", "nowhere.yaml"], "nowhere.yaml"),
-        (["tasks", "--out", "/proc/nowhere"], "--out"),
+        (["tasks", "--out", "/dev/null/nowhere"], "--out"),
         (["tasks", "--cell", "lstm"], "--cell"),
     ],
 )
