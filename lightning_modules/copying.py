@@ -21,7 +21,7 @@ from torch.nn.functional import one_hot
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
-from backends.errors import require_positive_int
+from backends.errors import InvalidInput, require_positive_int
 from lightning_modules.loaders import Batch, BatchDataset, SequenceData
 from lightning_modules.task import SequenceTask
 
@@ -62,6 +62,8 @@ class CopyingData(SequenceData):
 
     Args:
         delay: Blanks between the symbols and the marker; a sequence has delay + 20 steps.
+        short_delay: Delay of the training sequences of the first `short_epochs` epochs; null: the same delay.
+        short_epochs: Epochs of training with the short delay. Validation and test always have the full delay.
         steps_per_epoch: Training batches in an epoch.
         evaluation_size: Sequences in the validation set and in the test set, which are the same for every seed.
         batch_size: Sequences in a batch.
@@ -76,6 +78,8 @@ class CopyingData(SequenceData):
     def __init__(
         self,
         delay: int = 20,
+        short_delay: int | None = None,
+        short_epochs: int = 0,
         steps_per_epoch: int = 100,
         evaluation_size: int = 512,
         batch_size: int = 64,
@@ -83,6 +87,15 @@ class CopyingData(SequenceData):
     ) -> None:
         super().__init__(batch_size, seed)
         self.delay = require_positive_int("copying", "delay", delay)
+        self.short_delay = self.delay
+        if short_delay is not None:
+            self.short_delay = require_positive_int("copying", "short_delay", short_delay)
+        if type(short_epochs) is not int or short_epochs < 0 or (short_epochs == 0) != (short_delay is None):
+            raise InvalidInput(
+                f"copying: short_delay and short_epochs belong together, a delay and a number of epochs above 0, got "
+                f"{short_delay!r} and {short_epochs!r}; give both or neither."
+            )
+        self.short_epochs = short_epochs
         self.steps_per_epoch = require_positive_int("copying", "steps_per_epoch", steps_per_epoch)
         self.evaluation_size = require_positive_int("copying", "evaluation_size", evaluation_size)
         self.sequence_length = delay + 2 * RECALLED
@@ -91,7 +104,10 @@ class CopyingData(SequenceData):
     def dataset(self, split: str) -> BatchDataset:
         """Return the sequences of "train" (one epoch of them), "val" or "test"."""
         if split == "train":
-            return CopyingSequences((self.seed, 0), self.delay, self.steps_per_epoch * self.batch_size)
+            size = self.steps_per_epoch * self.batch_size
+            return CopyingSequences(
+                (self.seed, 0), self.delay, size, short_delay=self.short_delay, short_samples=self.short_epochs * size
+            )
         return CopyingSequences(FIXED_SETS[split], self.delay, self.evaluation_size)
 
     def _digest(self) -> str:
@@ -103,11 +119,18 @@ class CopyingData(SequenceData):
 
 
 class CopyingSequences(BatchDataset):
-    """Sequences of the copying task; sample i is a function of (key, i) alone."""
+    """Sequences of the copying task; sample i is a function of (key, i) alone.
 
-    def __init__(self, key: tuple[int, int], delay: int, size: int) -> None:
+    The first `short_samples` samples have the delay `short_delay`; a batch holds samples of one delay only.
+    """
+
+    def __init__(
+        self, key: tuple[int, int], delay: int, size: int, *, short_delay: int | None = None, short_samples: int = 0
+    ) -> None:
         self._key = np.array(key, dtype=np.uint64)
         self._delay = delay
+        self._short_delay = delay if short_delay is None else short_delay
+        self._short_samples = short_samples
         self._size = size
 
     def __len__(self) -> int:
@@ -117,10 +140,11 @@ class CopyingSequences(BatchDataset):
     def __getitem__(self, indices: list[int]) -> Batch:
         """Return inputs (batch, delay + 20, 10), one-hot, and targets (batch, delay + 20)."""
         symbols = self.symbols(indices)
-        batch, length = len(indices), self._delay + 2 * RECALLED
+        delay = self._short_delay if max(indices) < self._short_samples else self._delay
+        batch, length = len(indices), delay + 2 * RECALLED
         inputs = torch.full((batch, length), BLANK)
         inputs[:, :RECALLED] = symbols
-        inputs[:, RECALLED + self._delay] = MARKER
+        inputs[:, RECALLED + delay] = MARKER
         targets = torch.full((batch, length), BLANK)
         targets[:, -RECALLED:] = symbols
         return one_hot(inputs, SYMBOLS + 2).float(), targets

@@ -37,8 +37,9 @@ class BatchDataset(Dataset[Batch]):
 class EpochBatches(Sampler[list[int]]):
     """Batches of sample numbers, in an order computed from (seed, epoch).
 
-    `order` is "fixed" (0, 1, 2, ... in every epoch), "shuffled" (another permutation in every epoch) or "fresh" (epoch
-    e serves samples e * size ... (e + 1) * size - 1, for data that are generated and never repeat).
+    `order` is "fixed" (0, 1, 2, ... in every epoch), "shuffled" (another permutation in every epoch), "fresh" (epoch e
+    serves samples e * size ... (e + 1) * size - 1, for data that are generated and never repeat) or "renewed" (those
+    numbers in a shuffled order, for samples that are changed in every epoch).
     """
 
     def __init__(self, size: int, batch_size: int, order: str = "fixed", seed: int = 0) -> None:
@@ -63,9 +64,9 @@ class EpochBatches(Sampler[list[int]]):
 
     def samples(self, epoch: int) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Return the sample numbers (size,) of `epoch` in the order in which they are served."""
-        if self.order == "shuffled":
-            return np.random.default_rng((self.seed, epoch)).permutation(self.size)
-        first = epoch * self.size if self.order == "fresh" else 0
+        first = epoch * self.size if self.order in ("fresh", "renewed") else 0
+        if self.order in ("shuffled", "renewed"):
+            return first + np.random.default_rng((self.seed, epoch)).permutation(self.size)
         return np.arange(first, first + self.size)
 
     def set_epoch(self, epoch: int) -> None:

@@ -11,7 +11,9 @@ has no hyphens, commas or "and" here. These are synthetic data: every pair follo
 
 from __future__ import annotations
 
-from backends.errors import InvalidInput
+from collections.abc import Sequence
+
+from backends.errors import InvalidInput, require_choice
 
 LARGEST = 999_999
 
@@ -22,6 +24,9 @@ _GERMAN_TENS = ["zwanzig", "dreißig", "vierzig", "fünfzig", "sechzig", "siebzi
 _ENGLISH = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _ENGLISH += [f"{stem}teen" for stem in ("thir", "four", "fif", "six", "seven", "eigh", "nine")]
 _ENGLISH_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+
+_DICTIONARY = dict(zip(_GERMAN + _GERMAN_TENS, _ENGLISH + _ENGLISH_TENS, strict=True))
+_DICTIONARY |= {"ein": "one", "hundert": "hundred", "tausend": "thousand", "und": ""}
 
 
 def german(number: int) -> list[str]:
@@ -50,6 +55,16 @@ def english(number: int) -> list[str]:
     thousands, rest = divmod(number, 1000)
     before = [*_english_below_thousand(thousands), "thousand"] if thousands else []
     return before + _english_below_thousand(rest)
+
+
+def word_by_word(morphemes: Sequence[str]) -> list[str]:
+    """Return the English word of every German morpheme, in the German order, nothing for "und".
+
+    What a dictionary knows: right where no units stand before their tens. Refuses what is no morpheme of a number.
+    """
+    for morpheme in morphemes:
+        require_choice("number words", "morpheme", morpheme, _DICTIONARY)
+    return [_DICTIONARY[morpheme] for morpheme in morphemes if morpheme != "und"]
 
 
 def _german_below_thousand(

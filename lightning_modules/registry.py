@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lightning_modules.copying import CopyingData, CopyingMemory
-from lightning_modules.digits import DigitsClassifier, DigitsData
+from lightning_modules.digits import DigitsData
+from lightning_modules.images import ImageClassifier
 from lightning_modules.language_modelling import LanguageModel, LanguageModellingData
 from lightning_modules.loaders import SequenceData
+from lightning_modules.mnist import MNISTData
 from lightning_modules.sentiment import SentimentClassifier, SentimentData
 from lightning_modules.task import SequenceTask
 from lightning_modules.translation import Translator
@@ -25,7 +27,8 @@ class Task:
 
 
 TASKS = {
-    "digits": Task(DigitsClassifier, DigitsData, headline="accuracy"),
+    "digits": Task(ImageClassifier, DigitsData, headline="accuracy"),
+    "mnist": Task(ImageClassifier, MNISTData, headline="accuracy"),
     "copying": Task(CopyingMemory, CopyingData, headline="recall"),
     "sentiment": Task(SentimentClassifier, SentimentData, headline="accuracy"),
     "language_modelling": Task(LanguageModel, LanguageModellingData, headline="perplexity", lower_is_better=True),

@@ -57,6 +57,8 @@ class SequenceTask(LightningModule):
         controller_width: Hidden units of the controller.
         dropout: Probability with which the controller drops a hidden unit.
         angle_scale: Size of the circuit's angles at the start; by default it shrinks with qubits, layers and length.
+        precession: Angle in radians by which the last qubit turns about z at every timestep at the start, and qubit k
+            by (k + 1) / n_qubits of it, so that the state tells the age of an input; 0 turns none.
         backend: How the hidden state is held: statevector (exact) or mps (truncated).
         max_bond: Largest bond dimension of the mps backend; null never truncates.
         truncation_cutoff: Schmidt weight below which the mps backend truncates.
@@ -66,6 +68,8 @@ class SequenceTask(LightningModule):
         noise_in: When shots and depolarising act: evaluation, training or both.
         noise_seed: Seed of the noise in evaluation.
         learning_rate: Peak of the one-cycle schedule of Adam.
+        cell_rate: Learning rate of the cell as a multiple of `learning_rate`. What acts at every timestep moves the
+            output the more, the longer the sequence is; github.com/lezcano/expRNN takes 0.1 for its orthogonal cell.
 
     Raises:
         InvalidInput: A setting that no cell can be built from.
@@ -88,6 +92,7 @@ class SequenceTask(LightningModule):
         controller_width: int = 32,
         dropout: float = 0.0,
         angle_scale: float | None = None,
+        precession: float = 0.0,
         backend: str = "statevector",
         max_bond: int | None = 16,
         truncation_cutoff: float = 0.0,
@@ -97,12 +102,15 @@ class SequenceTask(LightningModule):
         noise_in: str = "both",
         noise_seed: int = 0,
         learning_rate: float = 0.01,
+        cell_rate: float = 1.0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
         require_positive_int("task", "output_size", output_size)
         if not learning_rate > 0:
             raise InvalidInput(f"task: learning_rate must be above 0, got {learning_rate!r}.")
+        if not cell_rate > 0:
+            raise InvalidInput(f"task: cell_rate must be above 0, got {cell_rate!r}.")
         self.cell = self.build_cell()
         self.head = nn.Linear(cast(RecurrentCell, self.cell).output_size, output_size)
         scores = self.build_scores(output_size)
@@ -218,8 +226,11 @@ class SequenceTask(LightningModule):
             raise InvalidInput("task: there is nothing to train on; raise trainer.limit_train_batches or max_steps.")
         if math.isinf(steps):
             raise InvalidInput("task: the one-cycle schedule needs an end: set trainer.max_epochs or max_steps.")
-        optimizer = torch.optim.Adam(self.parameters(), lr=rate)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rate, total_steps=int(steps))
+        in_cell = {id(parameter) for parameter in self.cell.parameters()}
+        others = [parameter for parameter in self.parameters() if id(parameter) not in in_cell]
+        rates = [rate * self.hparams["cell_rate"], rate]
+        optimizer = torch.optim.Adam([{"params": self.cell.parameters()}, {"params": others}], lr=rate)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rates, total_steps=int(steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -26,7 +26,6 @@ from lightning_modules.task import SequenceTask
 from lightning_modules.translation_data import TranslationData
 from lightning_modules.translation_scores import TranslationScores
 from lightning_modules.vocabulary import BEGIN, PADDING
-from tnqrnn import QRNN
 from tnqrnn.encoder_decoder import Decoding, EncoderDecoder
 
 DRAWN = 4  # attention maps in the picture
@@ -139,9 +138,7 @@ class Translator(SequenceTask):
 
     def require_memory(self, batch_size: int) -> None:
         """Refuse a batch whose hidden states, of every hypothesis in the beam, do not fit the memory."""
-        for cell in (self.model.encoder, self.model.decoder):
-            if isinstance(cell, QRNN):
-                cell.backend.require_memory(batch_size * self.hparams["beam_size"], self.device)
+        super().require_memory(batch_size * self.hparams["beam_size"])
 
     def _next(self, tokens: Tensor, at: Decoding) -> tuple[Tensor, Decoding]:
         at, _ = self.model.step(self.embedding["target"](tokens), at)
@@ -189,7 +186,7 @@ class Translator(SequenceTask):
         return cast(TranslationScores, self.written[split])
 
     def _translate(self, source: Tensor, split: str, batch_idx: int) -> Tensor:
-        tokens = self(source)
+        tokens = cast(Tensor, self(source))
         first = batch_idx * self.data.batch_size
         references = self.data.references(split)[first : first + len(source)]
         translations = self.data.text(tokens)

@@ -13,6 +13,8 @@ from backends.errors import InvalidInput
 from lightning_modules.hub import content_sha256
 from lightning_modules.language_pairs import NUMBERS, Pair, Splits, detokenise, number_pairs, shorten, text_pairs
 from lightning_modules.loaders import Batch, BatchDataset, SequenceData
+from lightning_modules.number_words import word_by_word
+from lightning_modules.translation_scores import TranslationScores
 from lightning_modules.vocabulary import END, PADDING, Vocabulary
 
 
@@ -61,6 +63,7 @@ class TranslationData(SequenceData):
         self.source = source
         generated = source == NUMBERS
         self.data_kind = "synthetic" if generated else "real"
+        self._by_morphemes = generated and source_tokens == "morphemes"
         self.lower_case = lower_case and not generated
         self._dropped: dict[str, int] = {}
         if generated:
@@ -92,6 +95,15 @@ class TranslationData(SequenceData):
             "source vocabulary": self.input_size,
             "target vocabulary": self.output_size,
         }
+
+    def baselines(self) -> dict[str, float]:
+        """Return what a dictionary scores on number words by morphemes: word by word, without reordering."""
+        if not self._by_morphemes:
+            return {}
+        scores = TranslationScores()
+        translations = [" ".join(word_by_word(pair.source)) for pair in self._pairs["test"]]
+        scores.update(translations, self.references("test"))
+        return {f"word_by_word_{name}": float(value) for name, value in scores.compute().items()}
 
     def references(self, split: str) -> list[str]:
         """Return the reference translations of a split, as text, in the order in which val and test are served."""

@@ -20,6 +20,7 @@ class Study:
 
 STUDIES = {
     "tasks": Study("every task with every cell at equal parameter counts, over seeds", "studies.tasks.command"),
+    "gradients": Study("how far back in time the gradient of the loss reaches", "studies.gradients.command"),
 }
 
 

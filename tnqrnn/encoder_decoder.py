@@ -54,6 +54,13 @@ class EncoderDecoder(nn.Module):
         self.decoder = decoder
         self.attention = AdditiveAttention(self.output_size, self.output_size, attention_size)
 
+    def require_memory(self, batch_size: int, device: torch.device) -> None:
+        """Refuse a batch whose step does not fit the memory that is free on `device`; allocates nothing."""
+        for cell in (self.encoder, self.decoder):
+            require_memory = getattr(cell, "require_memory", None)  # a classical cell needs none worth counting
+            if require_memory is not None:
+                require_memory(batch_size, device)
+
     def encode(
         self,
         x: Tensor,  # (batch, source, features)

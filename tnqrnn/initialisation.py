@@ -1,12 +1,26 @@
-"""How small the first angles are.
+"""How small the first angles are, and how the qubits precess.
 
 With torch's default initialisation every timestep turns the state by angles of order one; over many timesteps the
 readouts then forget the input and training stays at chance. A last controller layer scaled down starts near the
 identity, from where training finds its way. The smaller the better up to a point: the right size shrinks with the
 total number of angles that act on the state, over the whole sequence.
+
+Near the identity, though, the state forgets when something happened: small rotations add up, whatever their order. If
+every qubit turns about z by its own angle at every timestep, an input is stored with a phase that tells its age, as in
+the recurrences with spread eigenvalues on the unit circle of arXiv:1511.06464 and arXiv:2303.06349. That free
+precession is the bias of the controller's last layer for those rotations; training may change it like any weight.
 """
 
 from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from backends.circuit import Circuit
+from backends.errors import InvalidInput
+
+# Gates of one angle that turn a qubit about z, up to a phase that no readout sees.
+_TURNS = ("rz", "p")
 
 # Total number of angles (angles per step times steps) up to which the default initialisation trains well; from the
 # 8 x 8 scans: 18 angles over 8 rows train at scale 1, over 64 pixels at scale 0.1.
@@ -21,3 +35,25 @@ def default_angle_scale(n_angles: int, sequence_length: int | None) -> float:
     """
     length = _ASSUMED_SEQUENCE_LENGTH if sequence_length is None else sequence_length
     return min(1.0, _ANGLES_AT_FULL_SCALE / max(1, n_angles * length))
+
+
+def precession_angles(circuit: Circuit, largest: float) -> tuple[list[int], Tensor]:
+    """Return which angles (slots of the angle vector) precess, one per qubit, and how far per timestep, (n_qubits,).
+
+    Qubit k turns by `largest` (k + 1) / n_qubits radians, in the first gate that turns it about z.
+
+    Raises:
+        InvalidInput: A qubit has no such gate.
+    """
+    slots: dict[int, int] = {}
+    for gate in circuit.gates:
+        if gate.name in _TURNS:
+            slots.setdefault(gate.qubits[0], gate.slots[0])
+    n_qubits = circuit.n_qubits
+    for qubit in range(n_qubits):
+        if qubit not in slots:
+            raise InvalidInput(
+                f"QRNN: precession turns every qubit about z, but qubit {qubit} has none of the gates "
+                f"{', '.join(_TURNS)}; add rz to the rotations, or set precession to 0."
+            )
+    return [slots[qubit] for qubit in range(n_qubits)], largest * torch.arange(1, n_qubits + 1) / n_qubits

@@ -20,7 +20,7 @@ from backends import Circuit, InvalidInput
 from backends.errors import require_number, require_positive_int
 from tnqrnn.ansatz import Ansatz
 from tnqrnn.controllers import Controller
-from tnqrnn.initialisation import default_angle_scale
+from tnqrnn.initialisation import default_angle_scale, precession_angles
 from tnqrnn.noise import ReadoutNoise
 from tnqrnn.recurrence import QuantumCell, QuantumRecurrence
 
@@ -44,6 +44,7 @@ class QRNNCell(QuantumCell):
         sequence_length: int | None = None,
         backend: str = "statevector",
         backend_options: Mapping[str, Any] | None = None,
+        precession: float = 0.0,
     ) -> None:
         super().__init__()
         self.input_size = require_positive_int("QRNN", "input_size", input_size)
@@ -60,6 +61,9 @@ class QRNNCell(QuantumCell):
             dropout=dropout,
             angle_scale=self.angle_scale,
         )
+        if require_number("QRNN", "precession", precession, 0, math.inf):
+            slots, turns = precession_angles(circuit, precession)
+            self.controller.output.bias.data[slots] = turns.to(self.controller.output.bias)
         self.choose_backend("QRNN", circuit, backend, backend_options)
 
     @property
@@ -84,7 +88,8 @@ class QRNN(QuantumRecurrence):
     "relu", "gelu" or "glu" of hidden width `controller_width`, with `dropout` before its last layer; `angle_scale`, the
     size of the first angles (None: derived from the circuit and `sequence_length`, see `initialisation`); `backend`
     "statevector" or "mps" with `backend_options`, e.g. {"max_bond": 16}; `noise`, a `ReadoutNoise` (None: exact
-    readouts).
+    readouts); `precession`, the angle in radians by which the last qubit turns about z at every timestep before
+    training, and qubit k by (k + 1) / n_qubits of it.
 
     The quantum state follows the parameters' precision: float32 -> complex64, float64 -> complex128.
     Raises InvalidInput on settings that cannot work, before any computation.
@@ -104,6 +109,7 @@ class QRNN(QuantumRecurrence):
         backend: str = "statevector",
         backend_options: Mapping[str, Any] | None = None,
         noise: ReadoutNoise | None = None,
+        precession: float = 0.0,
     ) -> None:
         cell = QRNNCell(
             input_size,
@@ -115,6 +121,7 @@ class QRNN(QuantumRecurrence):
             sequence_length,
             backend,
             backend_options,
+            precession,
         )
         super().__init__(cell, noise)
 

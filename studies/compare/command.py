@@ -43,7 +43,8 @@ def main(argv: Sequence[str]) -> int:
 def _run(argv: Sequence[str]) -> None:
     settings, others = _parser().parse_known_args(argv)
     _check(settings, others)
-    from lightning_modules.runs import TrainedRun, run_command
+    from lightning_modules.runs import TrainedRun, prepare_run, run_command
+    from studies.compare.study import compare, report, require_comparable
 
     checkpoint = settings.checkpoint
     if checkpoint is None:
@@ -51,15 +52,14 @@ def _run(argv: Sequence[str]) -> None:
             raise InvalidInput(
                 "tnqrnn compare: give --config with what to train, or --checkpoint with trained weights."
             )
-        print("training the exact model (statevector)", flush=True)
         arguments = ["--config", settings.config, *others, "--model.backend", "statevector"]
+        require_comparable(prepare_run(arguments).model)
+        print("training the exact model (statevector)", flush=True)
         checkpoint = run_command("fit", arguments).best_or_last()
     run = TrainedRun.of(checkpoint)
     folder = settings.out or checkpoint.parent.parent / "comparison"
 
     require_writable(folder, "--out")
-    from studies.compare.study import compare, report
-
     comparison = compare(run, sorted(set(settings.max_bond)), settings.samples)
     report(comparison, run, folder)
 

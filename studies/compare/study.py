@@ -127,13 +127,28 @@ def _row(
     )
 
 
-def _cell(model: SequenceTask) -> QRNNCell:
-    if not isinstance(model.cell, QRNN):
+def require_comparable(model: SequenceTask) -> QRNN:
+    """Return the model's QRNN.
+
+    Raises:
+        InvalidInput: It has another cell, or more than one, as a translator has.
+    """
+    if isinstance(model.cell, QRNN):
+        return model.cell
+    name = model.hparams["cell"]
+    if name != "qrnn":
         raise InvalidInput(
-            f"compare: the run has the cell {model.hparams['cell']!r}, only those of a qrnn are compared; name a "
-            "checkpoint of a qrnn."
+            f"compare: the run has a cell {name!r}, which no backend holds exactly and truncated; choose a run with "
+            "the cell qrnn."
         )
-    return model.cell.cell
+    raise InvalidInput(
+        f"compare: a {type(model).__name__} is not one QRNN over a sequence, which is what is compared; test its "
+        "checkpoint with --model.backend mps --model.max_bond instead."
+    )
+
+
+def _cell(model: SequenceTask) -> QRNNCell:
+    return require_comparable(model).cell
 
 
 def _first_sequences(data: SequenceData, samples: int) -> Tensor:

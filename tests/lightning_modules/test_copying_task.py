@@ -77,3 +77,25 @@ def test_the_memoryless_strategy_scores_ratio_one_and_chance_recall() -> None:
 def test_delay_must_be_positive() -> None:
     with pytest.raises(InvalidInput, match="delay"):
         CopyingData(delay=0)
+
+
+def test_first_epochs_may_have_a_short_delay() -> None:
+    data = CopyingData(delay=9, short_delay=2, short_epochs=3, steps_per_epoch=2, batch_size=4)
+    batches, train = data.train_dataloader().batches, data.dataset("train")
+    lengths = []
+    for epoch in range(5):
+        batches.set_epoch(epoch)
+        lengths += [train[batch][0].shape[1] for batch in batches]
+    assert lengths == 6 * [22] + 4 * [29]
+    # The same symbols as without: only the delay differs.
+    plain = CopyingData(delay=9, steps_per_epoch=2, batch_size=4).dataset("train")
+    assert torch.equal(train[[0, 1]][1][:, -10:], plain[[0, 1]][1][:, -10:])
+    assert torch.equal(train[[30]][0], plain[[30]][0])
+    assert data.sequence_length == 29
+    assert all(data.dataset(split)[[0]][0].shape[1] == 29 for split in ("val", "test"))
+
+
+@pytest.mark.parametrize(("delay", "epochs"), [(0, 1), (3, 0), (None, 2), (3, -1), (3, 1.5)])
+def test_a_short_delay_needs_a_number_of_epochs(delay: int | None, epochs: int) -> None:
+    with pytest.raises(InvalidInput, match="short"):
+        CopyingData(short_delay=delay, short_epochs=epochs)

@@ -6,7 +6,7 @@ import pytest
 from num2words import num2words
 
 from backends.errors import InvalidInput
-from lightning_modules.number_words import LARGEST, english, german
+from lightning_modules.number_words import LARGEST, english, german, word_by_word
 
 
 def expected_english(number: int) -> str:
@@ -53,3 +53,12 @@ def test_other_numbers_are_refused(number: int) -> None:
     for language in (german, english):
         with pytest.raises(InvalidInput, match="from 0 to 999999"):
             language(number)
+
+
+def test_word_by_word_is_right_where_nothing_is_reordered() -> None:
+    for number in range(10_000):
+        reordered = number % 100 > 20 and number % 10 > 0
+        assert (word_by_word(german(number)) == english(number)) == (not reordered)
+    assert word_by_word(german(241)) == ["two", "hundred", "one", "forty"]
+    with pytest.raises(InvalidInput, match="unknown morpheme 'zwo'"):
+        word_by_word(["zwo"])

@@ -33,6 +33,7 @@ from tests.lightning_modules.small_runs import SMALL
         ("fit --config digits --trainer.max_epochs 1.5", "expected an integer or null, got '1.5'."),
         ("fit --config digits --model.n_qubits 0", "n_qubits"),
         ("fit --config digits --model.learning_rate 0", "learning_rate must be above 0"),
+        ("fit --config digits --model.cell_rate 0", "cell_rate must be above 0"),
         ("fit --config digits --data.arrangement row", "Did you mean 'rows'?"),
         ("fit --config digits --trainer.accelerator foo", "invalid accelerator name"),
         ("fit --config digits --seed -1", "seed"),

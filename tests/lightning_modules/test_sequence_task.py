@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -10,6 +12,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from lightning_modules.digits import DigitsClassifier
 from lightning_modules.split_metrics import SplitMetrics
+from tests.lightning_modules.small_runs import Fit, only_run
 
 SMALL_MODEL = {"input_size": 3, "output_size": 4, "sequence_length": 5, "n_qubits": 3, "controller_width": 4}
 
@@ -87,3 +90,13 @@ def test_half_an_epoch_of_metrics_can_be_taken_up_again(metrics: SplitMetrics) -
             resumed.record(torch.tensor(1.0), torch.zeros(3), found, expected, samples=1)
     assert resumed.compute()["loss"] == metrics.compute()["loss"] == 0.25
     assert resumed.compute()["accuracy"] == metrics.compute()["accuracy"] == 0.5
+
+
+def test_the_cell_may_learn_at_another_rate_than_the_head(fit: Fit, tmp_path: Path) -> None:
+    assert fit("--model.learning_rate", "0.02", "--model.cell_rate", "0.25", "--trainer.max_epochs", "1") == 0
+    checkpoint = torch.load(only_run(tmp_path / "runs") / "checkpoints" / "last.ckpt", weights_only=True)
+    cell, others = checkpoint["optimizer_states"][0]["param_groups"]
+    assert (cell["max_lr"], others["max_lr"]) == (0.005, 0.02)
+    names = [name for name in checkpoint["state_dict"] if not name.startswith("split_metrics")]
+    assert len(cell["params"]) == len([name for name in names if name.startswith("cell.")])
+    assert len(others["params"]) == len([name for name in names if name.startswith("head.")])

@@ -61,6 +61,15 @@ def test_a_batch_is_the_words_of_its_numbers() -> None:
     assert data.sequence_length == 3 + 2 + 1
 
 
+def test_baseline_is_a_dictionary_without_reordering() -> None:
+    data = TranslationData(**SMALL)
+    numbers = [_number(reference) for reference in data.references("test")]
+    share = sum(number < 21 or number % 10 == 0 for number in numbers) / len(numbers)
+    assert 0 < share < 1
+    assert data.baselines()["word_by_word_exact_match"] == pytest.approx(share)
+    assert TranslationData(**SMALL, source_tokens="characters").baselines() == {}
+
+
 def test_german_by_characters() -> None:
     data = TranslationData(**SMALL, source_tokens="characters")
     sources, _ = data.dataset("train")[[0]]

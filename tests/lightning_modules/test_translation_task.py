@@ -169,6 +169,23 @@ def test_a_checkpoint_is_tested_with_another_backend_and_beam(
     only_run(tmp_path)  # a test makes no new folder
 
 
+def test_a_run_on_a_data_set_in_the_format_of_the_hub(
+    tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path_factory.mktemp("pairs")
+    pairs = [{"de": "Der Hund schläft.", "en": "The dog sleeps."}, {"de": "Die Katze läuft.", "en": "The cat runs."}]
+    for split, rows_ in (("train", pairs * 4), ("val", pairs), ("test", pairs)):
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows_))
+    runs = tmp_path_factory.mktemp("runs")
+    real = ["--data.source", str(folder), "--data.cache_dir", str(runs / "cache"), "--trainer.max_epochs", "1"]
+    assert main(["fit", *SMALL, *real, "--runs", str(runs / "fit")]) == 0
+    assert "case:lc" in capsys.readouterr().out
+    run = only_run(runs / "fit")
+    assert json.loads((run / "result.json").read_text())["data"] == "real"
+    written = json.loads((run / "translations.json").read_text())
+    assert [pair["reference"] for pair in written["test"]] == ["The dog sleeps.", "The cat runs."]
+
+
 def test_resume_is_exact(kill_at: KillAt, tmp_path: Path) -> None:
     def fit(runs: str) -> int:
         return main(["fit", *SMALL, "--runs", str(tmp_path / runs), "--checkpoint_every", "1"])

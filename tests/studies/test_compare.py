@@ -84,6 +84,7 @@ def test_a_checkpoint_is_taken_without_training(
         (["--config", "digit"], "Did you mean 'digits'?"),
         (["--config", "digits", "--model.n_qubit", "5"], "n_qubits"),
         (["--config", "digits", "--model.cell", "lstm"], "'lstm' does not use --model.backend"),
+        (["--config", "translation"], "a Translator is not one QRNN"),
         (["--checkpoint", "nowhere.ckpt"], "nowhere.ckpt"),
         (["--checkpoint", "nowhere.ckpt", "--model.n_qubits", "5"], "--model.n_qubits"),
         (["--checkpoint", "nowhere.ckpt", "--config", "digits"], "not both"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
-from tnqrnn import QRNN, Ansatz
+from tnqrnn import QRNN, Ansatz, Circuit, InvalidInput
 from tnqrnn.controllers import CONTROLLERS, Controller
-from tnqrnn.initialisation import default_angle_scale
+from tnqrnn.initialisation import default_angle_scale, precession_angles
 
 
 def build(kind: str, dropout: float = 0.0, angle_scale: float = 1.0) -> Controller:
@@ -54,3 +56,40 @@ def test_the_default_scale_shrinks_with_angles_and_length() -> None:
     model = QRNN(2, Ansatz(6), sequence_length=100)
     assert model.cell.angle_scale == default_angle_scale(model.cell.circuit.n_angles, 100)
     assert QRNN(2, Ansatz(6), angle_scale=0.3).cell.angle_scale == 0.3
+
+
+@pytest.mark.parametrize("rotations", [("ry", "rz"), ("p", "rx"), ("rz", "ry", "rz")])
+def test_every_qubit_precesses_at_its_own_rate(rotations: tuple[str, ...]) -> None:
+    """Without input, X of qubit k in |+> turns as cos(t precession (k + 1) / n)."""
+    ansatz = Ansatz(3, n_layers=2, rotations=rotations)
+    model = QRNN(1, ansatz, angle_scale=1e-8, precession=1.2).double()
+    _, state = QRNN(1, Circuit(3).ry(0).ry(1).ry(2), angle_scale=1e-8).double()(torch.zeros(1, 1, 1).double())
+    state = state._replace((torch.full((1, 8), 8**-0.5, dtype=torch.complex128),))
+    z, _ = model(torch.zeros(1, 5, 1).double(), state)
+    steps, turns = torch.arange(1, 6).double(), 1.2 * torch.tensor([1, 2, 3]).double() / 3
+    # Angles of the scale 1e-8 turn nothing by more than 1e-7 in five steps.
+    torch.testing.assert_close(z[0, :, :3], torch.cos(steps[:, None] * turns), atol=1e-6, rtol=0)
+    torch.testing.assert_close(z[0, :, 3:6], torch.sin(steps[:, None] * turns), atol=1e-6, rtol=0)
+
+
+def test_no_precession_leaves_the_start_as_it_was() -> None:
+    torch.manual_seed(0)
+    plain = QRNN(2, Ansatz(3)).state_dict()
+    torch.manual_seed(0)
+    turning = QRNN(2, Ansatz(3), precession=math.pi).state_dict()
+    changed = [name for name in plain if not torch.equal(plain[name], turning[name])]
+    assert changed == ["cell.controller.output.bias"]
+    slots, turns = precession_angles(Ansatz(3).circuit, math.pi)
+    assert slots == [3, 4, 5]  # after ry on every qubit
+    torch.testing.assert_close(turning[changed[0]][3:6], turns)
+    assert torch.equal(plain[changed[0]][6:], turning[changed[0]][6:])
+    torch.manual_seed(0)
+    zero = QRNN(2, Ansatz(3), precession=0.0).state_dict()
+    assert all(torch.equal(plain[name], zero[name]) for name in plain)
+
+
+def test_precession_is_refused_where_nothing_turns_about_z() -> None:
+    with pytest.raises(InvalidInput, match="qubit 0 has none of the gates rz, p"):
+        QRNN(1, Ansatz(2, rotations="ry"), precession=1.0)
+    with pytest.raises(InvalidInput, match="precession"):
+        QRNN(1, Ansatz(2), precession=math.nan)

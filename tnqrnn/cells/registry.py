@@ -35,6 +35,7 @@ class CellSettings:
     controller_width: int = 32
     dropout: float = 0.0
     angle_scale: float | None = None
+    precession: float = 0.0
     sequence_length: int | None = None
     backend: str = "statevector"
     backend_options: Mapping[str, Any] | None = None
@@ -78,7 +79,7 @@ QUANTUM = frozenset({"backend", "backend_options", "shots", "shot_noise", "depol
 
 # Whoever gives one of these on the command line means a cell that uses it. The others describe a size or a controller,
 # and may stand in a configuration that is run with many cells.
-SPECIAL = QUANTUM | {"hidden_size", "rotations", "entangler", "topology"}
+SPECIAL = QUANTUM | {"hidden_size", "rotations", "entangler", "topology", "precession"}
 
 
 def _controlled(cell: type[QRNN]) -> Callable[[int, CellSettings], nn.Module]:
@@ -94,6 +95,7 @@ def _controlled(cell: type[QRNN]) -> Callable[[int, CellSettings], nn.Module]:
             given.backend,
             given.backend_options,
             given.noise,
+            given.precession,
         )
 
     return build
@@ -156,7 +158,7 @@ def _gated(kind: str) -> CellFamily:
 
 
 CELLS: dict[str, CellFamily] = {
-    "qrnn": CellFamily(_controlled(QRNN), SIZE | CIRCUIT | CONTROLLER | QUANTUM, "controller_width"),
+    "qrnn": CellFamily(_controlled(QRNN), SIZE | CIRCUIT | CONTROLLER | QUANTUM | {"precession"}, "controller_width"),
     **{kind: _gated(kind) for kind in KINDS},
     "orthogonal": CellFamily(_orthogonal, SIZE | {"hidden_size"}, "hidden_size"),
     "orthogonal_controlled": CellFamily(
@@ -165,7 +167,7 @@ CELLS: dict[str, CellFamily] = {
     "controller_only": CellFamily(_controller_only, SIZE | CONTROLLER - {"sequence_length"}, "controller_width"),
     "qlstm": CellFamily(_qlstm, SIZE | QUANTUM | {"hidden_size", "n_layers"}, "hidden_size"),
     "qrb": CellFamily(_qrb, SIZE | CIRCUIT | QUANTUM | {"angle_scale"}, None),
-    "reservoir": CellFamily(_controlled(Reservoir), SIZE | CIRCUIT | CONTROLLER | QUANTUM, None),
+    "reservoir": CellFamily(_controlled(Reservoir), SIZE | CIRCUIT | CONTROLLER | QUANTUM | {"precession"}, None),
 }
 CELL_SETTINGS = tuple(field.name for field in fields(CellSettings))
 

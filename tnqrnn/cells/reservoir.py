@@ -33,6 +33,7 @@ class Reservoir(QRNN):
         backend: str = "statevector",
         backend_options: Mapping[str, Any] | None = None,
         noise: ReadoutNoise | None = None,
+        precession: float = 0.0,
     ) -> None:
         super().__init__(
             input_size,
@@ -45,6 +46,7 @@ class Reservoir(QRNN):
             backend,
             backend_options,
             noise,
+            precession,
         )
         self.readout_dropout = nn.Dropout(require_number("reservoir", "dropout", dropout, 0, 1))
         self.requires_grad_(False)

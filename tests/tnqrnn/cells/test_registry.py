@@ -43,6 +43,32 @@ def test_the_controlled_orthogonal_cell_has_the_parameters_of_the_qrnn(n_layers:
     assert [p.shape for p in cells[0].parameters()] == [p.shape for p in cells[1].parameters()]
 
 
+@pytest.mark.parametrize(("n", "n_layers", "features"), [(3, 1, 2), (4, 2, 7)])
+def test_the_parameters_are_those_that_the_documentation_counts(n: int, n_layers: int, features: int) -> None:
+    m, h, w = features, 3 * n + 2, 5
+    angles = 3 * n * n_layers
+
+    def controller(outputs: int) -> int:
+        return (m + 3 * n + 1) * 2 * w + (w + 1) * outputs
+
+    expected = {
+        "qrnn": controller(angles),
+        "orthogonal_controlled": controller(n_layers * h),
+        "controller_only": controller(3 * n),
+        **dict.fromkeys(("rnn_tanh", "rnn_relu"), h * (m + h + 2)),
+        "gru": 3 * h * (m + h + 2),
+        "lstm": 4 * h * (m + h + 2),
+        "orthogonal": h * (h - 1) // 2 + m * h + h,
+        "qlstm": (m + h + 1) * n + 12 * n * n_layers + (n + 1) * h,
+        "qrb": (m + 1) * max(1, n // 2) + angles,
+        "reservoir": 0,
+    }
+    settings = {"n_qubits": n, "n_layers": n_layers, "controller_width": w, "hidden_size": h}
+    for name, family in CELLS.items():
+        used = {key: value for key, value in settings.items() if key in family.settings}
+        assert trained_parameters(create_cell(name, m, **used)) == expected[name], name
+
+
 def test_a_reservoir_is_an_untrained_qrnn() -> None:
     torch.manual_seed(0)
     qrnn = create_cell("qrnn", 2, n_qubits=2)

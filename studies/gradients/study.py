@@ -1,0 +1,92 @@
+"""The study itself: builds or loads the models, measures each, writes table and figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from backends.errors import InvalidInput
+from lightning_modules.loaders import Batch, SequenceData
+from lightning_modules.run_directory import environment, write_json
+from lightning_modules.runs import TrainedRun, prepare_run
+from lightning_modules.task import SequenceTask
+from studies.gradients.figures import draw, write_csv
+from studies.gradients.measure import Reach, gradient_norms
+
+
+@dataclass(frozen=True)
+class GradientStudy:
+    """What was measured, on how many timesteps, and what led to it."""
+
+    reaches: list[Reach]
+    title: str
+    origin: dict[str, object]
+    data_sha256: str
+
+
+def measure_all(
+    arguments: Sequence[str],  # of `tnqrnn fit`; none for checkpoints only
+    cells: Sequence[str],
+    checkpoints: Sequence[Path],
+    loss: str,
+    samples: int,
+) -> GradientStudy:
+    """Measure the untrained `cells` of a configuration, then the checkpoints, on the first test sequences."""
+    models: dict[str, tuple[SequenceTask, SequenceData]] = {}
+    for cell in cells if arguments else ():
+        prepared = prepare_run([*arguments, "--model.cell", cell])
+        models[f"{cell}, untrained"] = prepared.model, prepared.data
+    for path in checkpoints:
+        run = TrainedRun.of(path)
+        models[_name(run, models)] = run.model(), run.data()
+    lengths = {name: data.sequence_length for name, (_, data) in models.items()}
+    if len(set(lengths.values())) > 1:
+        raise InvalidInput(
+            f"tnqrnn study gradients: the models read sequences of different lengths ({lengths}); compare them one by "
+            "one."
+        )
+    # In double precision: in single, what vanishes ends at the smallest number there is, and looks constant.
+    reaches = [
+        Reach(name, gradient_norms(model.double(), _first_sequences(data, samples), loss))
+        for name, (model, data) in models.items()
+    ]
+    _, data = next(iter(models.values()))
+    timesteps = data.sequence_length
+    what = "last timestep's loss" if loss == "last" else "task's loss"
+    origin: dict[str, object] = {
+        "arguments": list(arguments),
+        "cells": list(cells) if arguments else [],
+        "checkpoints": [str(path) for path in checkpoints],
+        "loss": loss,
+        "samples": samples,
+    }
+    return GradientStudy(reaches, f"gradient of the {what}, {timesteps} timesteps", origin, data.sha256)
+
+
+def report(study: GradientStudy, folder: Path) -> None:
+    """Print how much of the gradient reaches the first timestep; write gradients.csv, gradients.png and env.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_csv(study.reaches, folder / "gradients.csv")
+    write_json(folder / "env.json", {**environment("cpu", study.data_sha256), **study.origin})
+    draw(study.reaches, study.title, folder / "gradients.png")
+    print(f"{study.title}: median over samples of |dL/dh|")
+    for reach in study.reaches:
+        first, last = reach.quantiles()[1, [0, -1]].tolist()
+        print(f"  {reach.name:<24} first {first:.2e}  last but one {last:.2e}  ratio {first / (last or torch.nan):.2e}")
+    print(f"table:   {folder / 'gradients.csv'}")
+    print(f"figure:  {folder / 'gradients.png'}")
+
+
+def _name(run: TrainedRun, taken: dict[str, tuple[SequenceTask, SequenceData]]) -> str:
+    name = f"{run.config['model'].get('cell', 'qrnn')}, trained"
+    return name if name not in taken else f"{name} ({run.checkpoint.parent.parent.name})"
+
+
+def _first_sequences(data: SequenceData, samples: int) -> Batch:
+    """The first test sequences, (samples, time, features), and their targets, or all of them if there are fewer."""
+    dataset = data.dataset("test")
+    x, targets = dataset[list(range(min(samples, len(dataset))))]
+    return (x.double() if x.is_floating_point() else x), targets
