@@ -229,7 +229,8 @@ class SequenceTask(LightningModule):
         in_cell = {id(parameter) for parameter in self.cell.parameters()}
         others = [parameter for parameter in self.parameters() if id(parameter) not in in_cell]
         rates = [rate * self.hparams["cell_rate"], rate]
-        optimizer = torch.optim.Adam([{"params": self.cell.parameters()}, {"params": others}], lr=rate)
+        groups: list[dict[str, Any]] = [{"params": self.cell.parameters()}, {"params": others}]
+        optimizer = torch.optim.Adam(groups, lr=rate)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rates, total_steps=int(steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

@@ -65,7 +65,7 @@ class Grid:
     seeds: Sequence[int]
     reference: str = "qrnn"
     tolerance: float = 0.01
-    adjust: float = 0.2
+    adjust: float = 0.3
     every_cell: Mapping[str, CellEntry] = field(default_factory=dict)  # also those that were not selected
 
     @classmethod
@@ -75,6 +75,8 @@ class Grid:
         Raises:
             InvalidInput: An entry is unknown, missing, or not of the expected kind.
         """
+        if not path.is_file():
+            raise InvalidInput(f"{WHO}: there is no file {path}; leave out --conf for the shipped settings.")
         content = read_config(path)
         _require_known(content, {f.name for f in fields(cls)} - {"every_cell"}, str(path))
         tasks = {name: _task(name, entry) for name, entry in _mapping(content, "tasks", str(path)).items()}

@@ -49,8 +49,7 @@ class StudyOfTasks:
         """Say how many runs and cells have no result; empty if all have."""
         runs = sum(not run.directory.is_done() for run in self.runs)
         refused = sum(isinstance(plan, RefusedCell) for plans in self.plans.values() for plan in plans)
-        parts = [f"{count} {what}" for count, what in ((runs, "runs"), (refused, "refused cells")) if count]
-        return " and ".join(parts) + (" are" if runs + refused > 1 else " is") if parts else ""
+        return f"runs: {runs}, refused cells: {refused}" if runs or refused else ""
 
     def show(self, console: Console) -> None:
         """Print every cell of every task with its parameters, and what is done of every seed."""

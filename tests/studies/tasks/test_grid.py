@@ -20,7 +20,8 @@ MINIMAL = {"seeds": [0], "tasks": {"digits": None}, "cells": {"qrnn": None}}
 
 def test_the_shipped_grid_has_every_task_and_every_cell() -> None:
     grid = Grid.read(_DEFAULTS)
-    assert {read_config(find_config(task.config))["task"] for task in grid.tasks.values()} == set(TASKS)
+    # MNIST has to be downloaded first, and the study is to run anywhere.
+    assert {read_config(find_config(task.config))["task"] for task in grid.tasks.values()} == set(TASKS) - {"mnist"}
     assert {cell.cell for cell in grid.cells.values()} == set(CELLS)
     assert len(grid.seeds) >= 3
 
@@ -90,7 +91,7 @@ def test_a_grid_that_cannot_be_meant(changes: dict[str, object], mentions: str, 
         (["tasks", "--seeds", "-1"], "--seeds"),
         (["tasks", "--jobs", "0"], "--jobs"),
         (["tasks", "--conf", "nowhere.yaml"], "nowhere.yaml"),
-        (["tasks", "--out", "/proc/nowhere"], "--out"),
+        (["tasks", "--out", "/dev/null/nowhere"], "--out"),
         (["tasks", "--cell", "lstm"], "--cell"),
     ],
 )

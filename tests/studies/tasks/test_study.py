@@ -48,7 +48,7 @@ BROKEN = {
 
 def written(grid: dict[str, object], folder: Path) -> Path:
     path = folder / "study.yaml"
-    path.write_text(yaml.safe_dump(grid))
+    path.write_text(yaml.safe_dump(grid, sort_keys=False))
     return path
 
 
@@ -85,8 +85,9 @@ def out(arguments: list[str]) -> Path:
 
 def test_an_interrupted_study_reports_what_it_has(out: Path) -> None:
     text = (out / "interrupted.md").read_text()
-    assert "of 8 runs done, 0 failed" in text
-    assert "copying, gru, seed 1: missing" in text
+    assert "8 runs planned: " in text
+    assert ", 0 failed, " in text
+    assert "- copying, gru, seed 1: missing" in text
 
 
 def test_every_run_is_done_and_described(out: Path) -> None:
@@ -128,7 +129,7 @@ def test_sizes_are_matched_to_what_is_reported(out: Path) -> None:
 
 def test_the_report_says_it_in_words_and_pictures(out: Path) -> None:
     text = (out / "results.md").read_text()
-    assert "8 of 8 runs done" in text
+    assert "8 runs planned: 8 done, 0 failed, 0 missing; cells refused: 0" in text
     assert text.index("## Real data") < text.index("### digits") < text.index("## Synthetic data")
     assert "QRNN lost to gru by" in text or "QRNN was ahead of gru by" in text or "QRNN and gru were level" in text
     assert "With 2 paired seeds the signed-rank test cannot give less than p = 0.5" in text
@@ -164,11 +165,11 @@ def test_a_failing_cell_is_reported_and_the_rest_goes_on(tmp_path: Path, capsys:
     out = tmp_path / "out"
     assert main(["study", "tasks", "--conf", str(written(BROKEN, tmp_path)), "--out", str(out)]) == 1
     told = capsys.readouterr()
-    assert "1 runs and 1 refused cells are without a result" in told.err
+    assert "without a result (runs: 1, refused cells: 1)" in told.err
     assert "digits-explodes-seed0" in told.out
     text = (out / "results.md").read_text()
-    assert "1 of 2 runs done, 1 failed, 0 missing, 1 cells refused" in text
-    assert "- digits, explodes, seed 0: RNN" in text or "the loss became" in text
+    assert "2 runs planned: 1 done, 1 failed, 0 missing; cells refused: 1" in text
+    assert "- digits, explodes, seed 0: DigitsClassifier: the loss became" in text
     assert "- digits, refused: refused before it started:" in text
     assert {row["cell"]: row["status"] for row in runs_of(out)} == {"qrnn": "done", "explodes": "failed"}
     assert "the loss became" in (out / "logs" / "digits-explodes-seed0.log").read_text()
