@@ -4,6 +4,9 @@ task.py           SequenceTask: a recurrent cell, a linear head, one optimiser, 
 images.py         images as sequences, by rows, by pixels or by permuted pixels, and their classifier
 digits.py         8x8 scans that come with scikit-learn; mnist.py: MNIST from the hub or a local folder
 copying.py        the copying memory task
+translation.py    German to English, by encoder and decoder
+                  data: translation_data.py, language_pairs.py, number_words.py
+                  writing and scores: decoding.py, translation_scores.py, attention_figure.py
 registry.py       the names that `task:` in a configuration may take
 loaders.py        batches whose order is a function of (seed, epoch), resumable in the middle of an epoch
 split_metrics.py  the metrics of one split, and how they survive a restart

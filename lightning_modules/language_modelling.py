@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
@@ -38,12 +38,21 @@ HUB_SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
 
 class LanguageModel(TextTask):
-    """Predict the next token at every timestep; the state goes on from batch to batch of an epoch."""
+    """Predict the next token at every timestep; the state goes on from batch to batch of an epoch.
+
+    Args:
+        skip: Whether the head reads the embedding of the current token beside the readouts. Without it, all that the
+            model knows of the current token is what one step of the circuit made visible of it.
+
+    The other arguments are those of `TextTask`.
+    """
 
     ignored_target = PADDING
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, skip: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if skip:
+            self.head = nn.Linear(self.head.in_features + self.features, self.hparams["output_size"])
         self._carried: dict[str, Any] = {}  # by split
         self._loaded: Any = None  # plain values of the state at which a checkpoint was written
 
@@ -55,8 +64,12 @@ class LanguageModel(TextTask):
         """Return embeddings (batch, time, embedding_size) of token ids (batch, time); streams have one length."""
         return self.embed(batch_inputs), None
 
+    def readouts(self, z: Tensor, x: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return z (batch, time, output_size), with `skip` followed by the embeddings: (..., + embedding_size)."""
+        return torch.cat([z, x], -1) if self.hparams["skip"] else z
+
     def read(self, z: Tensor) -> Tensor:
-        """Return logits (batch, time, ids) from the readouts (batch, time, output_size)."""
+        """Return logits (batch, time, ids) from what `readouts` returned."""
         return cast(Tensor, self.head(z))
 
     def scored(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

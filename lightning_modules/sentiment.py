@@ -42,7 +42,7 @@ class SentimentClassifier(TextTask):
         """Return the accuracy over all texts."""
         return MetricCollection({"accuracy": MulticlassAccuracy(classes, average="micro")})
 
-    def readouts(self, z: Tensor, lengths: Tensor | None) -> Tensor:
+    def readouts(self, z: Tensor, x: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the readouts (batch, output_size) after the last token of every text."""
         if lengths is None:
             return z[:, -1]

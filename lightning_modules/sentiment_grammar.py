@@ -34,11 +34,11 @@ SUBJECTS = (
 GOOD = ("good", "great", "clever", "funny", "charming", "moving", "fresh", "honest")
 BAD = ("bad", "awful", "dull", "boring", "clumsy", "stupid", "stale", "false")
 INTENSIFIERS = {"": 2, "slightly": 1, "somewhat": 1, "fairly": 1, "very": 3, "really": 3, "extremely": 3}
-# More often without than with: were most clauses negated, no part of a sentence would hint at its label, and training
-# would find nothing to begin with.
-NEGATORS = ("", "", "", "", "not", "never")
-JOINTS = ("and", "but", "although", "although ,")
-
+# More often without a negator than with one, and more often a second clause that decides than a first: were all equally
+# frequent, the exceptions would cancel the rules, no part of a sentence would hint at its label, and a cell that does
+# not forget, as a unitary one, finds nothing to begin with.
+NEGATORS = ("", "", "", "", "", "", "not", "never")
+JOINTS = ("but", "but", "although ,", "although ,", "although", "and")
 # Of the one stream of sentences from which every set is cut.
 SEED = 0
 TRIES = 8

@@ -129,8 +129,8 @@ class SequenceTask(LightningModule):
         """Return what the cell reads: x (batch, time, features), and lengths (batch,) if sequences end early."""
         return batch_inputs, None
 
-    def readouts(self, z: Tensor, lengths: Tensor | None) -> Tensor:
-        """Return the readouts that `read` needs, of z (batch, time, output_size); all of them by default."""
+    def readouts(self, z: Tensor, x: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return what `read` needs of the readouts z (batch, time, output_size) after x; all of z by default."""
         return z
 
     def initial_state(self, split: str) -> Any:
@@ -265,7 +265,7 @@ class SequenceTask(LightningModule):
     def _outputs(self, batch_inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
         x, lengths = self.inputs(batch_inputs)
         z, state = self.cell(x, state, lengths)
-        return self.read(self.readouts(z, lengths)), state
+        return self.read(self.readouts(z, x, lengths)), state
 
     def _log_epoch(self, split: str) -> None:
         metrics = self._metrics(split)

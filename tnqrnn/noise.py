@@ -57,8 +57,8 @@ class ReadoutNoise:
         require_choice("noise", "shot_noise", self.kind, KINDS)
         require_number("noise", "depolarising", self.depolarising, 0, 1)
         require_choice("noise", "noise_in", self.acts_in, WHEN)
-        if not isinstance(self.seed, int) or isinstance(self.seed, bool) or self.seed < 0:
-            raise InvalidInput(f"noise: noise_seed must be an integer of at least 0, got {self.seed!r}.")
+        if not isinstance(self.seed, int) or isinstance(self.seed, bool) or not 0 <= self.seed < 2**63:
+            raise InvalidInput(f"noise: noise_seed must be an integer from 0 to 2**63 - 1, got {self.seed!r}.")
 
     @property
     def changes_readouts(self) -> bool:

@@ -67,8 +67,8 @@ def _run(argv: Sequence[str]) -> None:
     unfinished = study.unfinished()
     if unfinished:
         raise TrainingStopped(
-            f"tnqrnn study tasks: {unfinished} without a result; {given.out / 'results.md'} lists them, and the same "
-            "command tries them again."
+            f"tnqrnn study tasks: not everything was done, some is without a result ({unfinished}); "
+            f"{given.out / 'results.md'} says why, and the same command tries it again."
         )
 
 

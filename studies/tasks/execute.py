@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -34,7 +34,7 @@ class Execution:
         self._active: set[BaseProcess] = set()
         self._stopping = False
 
-    def outcomes(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
+    def outcomes(self, runs: Sequence[PlannedRun]) -> Generator[Outcome, None, None]:
         """Carry out `runs` in this order, some at a time, and yield every outcome as it comes."""
         (self._out / "logs").mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(self._jobs) as pool:

@@ -65,6 +65,8 @@ class Grid:
     seeds: Sequence[int]
     reference: str = "qrnn"
     tolerance: float = 0.01
+    adjust: float = 0.3
+    every_cell: Mapping[str, CellEntry] = field(default_factory=dict)  # also those that were not selected
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -73,16 +75,20 @@ class Grid:
         Raises:
             InvalidInput: An entry is unknown, missing, or not of the expected kind.
         """
+        if not path.is_file():
+            raise InvalidInput(f"{WHO}: there is no file {path}; leave out --conf for the shipped settings.")
         content = read_config(path)
-        _require_known(content, {f.name for f in fields(cls)}, str(path))
+        _require_known(content, {f.name for f in fields(cls)} - {"every_cell"}, str(path))
         tasks = {name: _task(name, entry) for name, entry in _mapping(content, "tasks", str(path)).items()}
         cells = {name: _cell(name, entry) for name, entry in _mapping(content, "cells", str(path)).items()}
         grid = cls(
             tasks,
             cells,
             require_seeds(content.get("seeds")),
-            content.get("reference", "qrnn"),
-            require_number(WHO, "tolerance", content.get("tolerance", 0.01), 0, 1),
+            content.get("reference", cls.reference),
+            require_number(WHO, "tolerance", content.get("tolerance", cls.tolerance), 0, 1),
+            require_number(WHO, "adjust", content.get("adjust", cls.adjust), 0, 1),
+            every_cell=cells,
         )
         grid._require_whole()
         grid._require_known_names()
@@ -142,6 +148,9 @@ def _task(name: str, entry: object) -> TaskEntry:
     content = _entry(entry, TaskEntry, where)
     if content.get("parameters") is not None:
         require_positive_int(WHO, f"{where}.parameters", content["parameters"])
+    further = content.get("further", [])
+    if not isinstance(further, list) or not all(isinstance(name, str) for name in further):
+        raise InvalidInput(f"{WHO}: {where}.further must be a list of metrics such as [loss_ratio], got {further!r}.")
     for part in ("settings", "cells", "lines"):
         content[part] = _mapping(content, part, where)
     content["cells"] = {cell: _mapping(content["cells"], cell, f"{where}.cells") for cell in content["cells"]}

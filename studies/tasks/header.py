@@ -30,8 +30,8 @@ def header(results: Sequence[TaskResults], command: str, now: str) -> list[str]:
     refused = sum(len(task.refused) for task in results)
     facts = [
         f"- written {now} by `{command}`",
-        f"- {len(done)} of {len(rows)} runs done, {sum(row.status == 'failed' for row in rows)} failed, "
-        f"{sum(row.status == 'missing' for row in rows)} missing, {refused} cells refused",
+        f"- {len(rows)} runs planned: {len(done)} done, {sum(row.status == 'failed' for row in rows)} failed, "
+        f"{sum(row.status == 'missing' for row in rows)} missing; cells refused: {refused}",
         *(f"- {name}: {_values(done, name)}" for name in ("commit", "python", "platform", "device", "threads")),
         f"- versions: {_versions(done)}",
         *(

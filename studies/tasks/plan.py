@@ -11,15 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
 from backends.errors import InvalidInput
 from lightning_modules.run_directory import RunDirectory
 from lightning_modules.runs import PreparedRun, prepare_run
 from studies.tasks.grid import CellEntry, Grid, TaskEntry
-from tnqrnn.cells import CELLS
-from tnqrnn.matching import match_parameters
+from studies.tasks.sizes import Sizes, width_of
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,7 @@ class PlannedCell:
     @property
     def width(self) -> str:
         """The setting that was chosen to match, such as "hidden_size 23"; empty where none was."""
-        name = CELLS[self.cell.cell].width
+        name = width_of(self.settings)
         value = self.settings.get(f"model.{name}")
         return f"{name} {value}" if name and value is not None else ""
 
@@ -111,9 +107,11 @@ class _Planner:
     def __init__(self, grid: Grid, task: TaskEntry, runs: Path) -> None:
         self._grid, self._task, self._runs = grid, task, runs
         cell = grid.cells[grid.reference]
-        self._template = self._prepare(grid.settings(task, cell))
-        self._target = task.parameters or self._template.model.parameter_counts()["cell"]
-        self.reference = self._planned(cell) if task.parameters else self._describe(cell, self._template, self._target)
+        settings = grid.settings(task, cell)
+        template = self._prepare(settings)
+        self._sizes = Sizes(template.model, grid.tolerance)
+        self._target = task.parameters or self._common_target(template, settings)
+        self.reference = self._planned(cell)
 
     def planned_or_refused(self, cell: CellEntry) -> PlannedCell | RefusedCell:
         try:
@@ -121,37 +119,28 @@ class _Planner:
         except InvalidInput as refusal:
             return RefusedCell(self._task, cell, " ".join(str(refusal).split()))
 
+    def _common_target(self, template: PreparedRun, reference: Mapping[str, Any]) -> int:
+        """Return the parameters of the reference at the width that suits the cells of the whole study best."""
+        width = width_of(reference)
+        if width is None or template.model.hparams[width] is None:
+            return template.model.parameter_counts()["cell"]
+        # All cells of the study, also those not selected: a selection must not change what the runs are.
+        others = [self._grid.settings(self._task, cell) for cell in self._grid.every_cell.values() if cell.match]
+        others = [settings for settings in others if width_of(settings) is not None]
+        return self._sizes.common_target(reference, others, template.model.hparams[width], self._grid.adjust)
+
     def _planned(self, cell: CellEntry) -> PlannedCell:
         settings = self._grid.settings(self._task, cell)
-        width = CELLS[cell.cell].width
-        if not cell.match or width is None:
-            return self._describe(cell, self._prepare(settings), None, settings)
-        settings[f"model.{width}"] = self._matching_width(settings, width)
-        return self._describe(cell, self._prepare(settings), self._target, settings)
-
-    def _matching_width(self, settings: Mapping[str, Any], width: str) -> int:
-        given = {name.removeprefix("model."): value for name, value in settings.items() if name.startswith("model.")}
-        model = type(self._template.model)
-        hyper_parameters = {**self._template.model.hparams, **given}
-
-        def build(value: int) -> nn.Module:
-            return _Counted(model(**{**hyper_parameters, width: value}).parameter_counts()["cell"])
-
-        return match_parameters(build, self._target, tolerance=self._grid.tolerance).width
-
-    def _prepare(self, settings: Mapping[str, Any]) -> PreparedRun:
-        seed = self._grid.seeds[0]
-        return prepare_run(fit_arguments(self._task, settings, self._runs, seed))
-
-    def _describe(
-        self, cell: CellEntry, run: PreparedRun, target: int | None, settings: Mapping[str, Any] | None = None
-    ) -> PlannedCell:
+        width = width_of(settings) if cell.match else None
+        if width is not None:
+            settings[f"model.{width}"] = self._sizes.matching_width(settings, self._target)
+        run = self._prepare(settings)
         return PlannedCell(
             task=self._task,
             cell=cell,
-            settings=self._grid.settings(self._task, cell) if settings is None else settings,
+            settings=settings,
             counts=run.model.parameter_counts(),
-            target=target,
+            target=self._target if width is not None else None,
             metric=run.task.headline,
             lower_is_better=run.task.lower_is_better,
             data_kind=run.data.data_kind,
@@ -159,13 +148,8 @@ class _Planner:
             first=run.directory,
         )
 
-
-class _Counted(nn.Module):
-    """As many trained parameters as a task counts as its cell: what belongs to the cell is the task's to say."""
-
-    def __init__(self, count: int) -> None:
-        super().__init__()
-        self.parameter = nn.Parameter(torch.empty(count, device="meta"))
+    def _prepare(self, settings: Mapping[str, Any]) -> PreparedRun:
+        return prepare_run(fit_arguments(self._task, settings, self._runs, self._grid.seeds[0]))
 
 
 def _as_text(value: Any) -> str:

@@ -81,12 +81,16 @@ def verdict(results: TaskResults, reference: str) -> list[str]:
         sentences = [f"No cell was better than {name} here."]
     sentences += [f"{name} was ahead of {_by(cell, metric, lost=False)}." for cell in better]
     sentences += [f"{name} and {cell.planned.cell.name} were level." for cell in level]
-    pairs = max(len(cell.comparison.differences) for cell in compared if cell.comparison)
-    sentences.append(
-        f"With {pairs} paired seeds the signed-rank test cannot give less than p = {smallest_p(pairs):.3g}"
-        + (", so it cannot show anything at the 5 % level." if smallest_p(pairs) > 0.05 else ".")
-    )
-    return sentences
+    return [*sentences, _power(max(len(cell.comparison.differences) for cell in compared if cell.comparison))]
+
+
+def _power(pairs: int) -> str:
+    """Say what a paired test over so many seeds could show at all."""
+    if pairs == 1:
+        return "One seed: there is no spread and no test."
+    smallest = smallest_p(pairs)
+    limit = ", so it cannot show anything at the 5 % level." if smallest > 0.05 else "."
+    return f"With {pairs} paired seeds the signed-rank test cannot give less than p = {smallest:.3g}{limit}"
 
 
 def _advantage(cell: CellSummary) -> float:
@@ -107,9 +111,9 @@ def _by(cell: CellSummary, metric: str, *, lost: bool) -> str:
 def _table(results: TaskResults, reference: str) -> str:
     metric, further = results.metric, list(results.task.further)
     headings = [
-        "cell", "data", "width", "embedding", "cell parameters", "deviation", "head", f"{metric}, mean ± std", "n",
-        *further, f"difference to {reference}", "by seed", "Cliff's δ", "p", "training s", "inference ms/sample",
-        "memory MiB",
+        "cell", "data", "width", "embedding", "cell parameters", "deviation", "head", "total",
+        f"{metric}, mean ± std", "n", *further, f"difference to {reference}", "by seed", "Cliff's δ", "p",
+        "training s", "inference ms/sample", "memory MiB",
     ]  # fmt: skip
     rows = [_cells(cell, further) for cell in results.cells]
     left = {"cell", "data", "width", "by seed"}
@@ -128,13 +132,14 @@ def _cells(cell: CellSummary, further: Sequence[str]) -> list[str]:
         _number(planned.counts["cell"], "d"),
         "not matched" if planned.deviation is None else f"{100 * planned.deviation:+.1f} %",
         _number(planned.counts["head"], "d"),
+        _number(planned.counts["total"], "d"),
         _spread(cell.statistics()),
         str(len(cell.values)),
         *(_spread(cell.statistics(name)) for name in further),
-        _number(comparison and comparison.mean, "+.4f"),
+        _number(comparison.mean if comparison else None, "+.4f"),
         ", ".join(f"{difference:+.4f}" for difference in comparison.differences.values()) if comparison else "–",
-        _number(comparison and comparison.delta, "+.2f"),
-        _number(comparison and comparison.p_value, ".3f"),
+        _number(comparison.delta if comparison else None, "+.2f"),
+        _number(comparison.p_value if comparison else None, ".3f"),
         _number(cell.mean("seconds"), ".1f"),
         _number(cell.mean("inference_ms_per_sample"), ".3f"),
         _number(None if memory is None else memory / 2**20, ".0f"),

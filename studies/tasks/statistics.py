@@ -92,7 +92,7 @@ def signed_rank_p(differences: Sequence[float]) -> float | None:
 
 def smallest_p(n: int) -> float:
     """Return the smallest p-value that the signed-rank test can have with n pairs: all of one sign."""
-    return 2 / 2**n
+    return 2.0 ** (1 - n)
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:

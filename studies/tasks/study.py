@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -48,8 +49,7 @@ class StudyOfTasks:
         """Say how many runs and cells have no result; empty if all have."""
         runs = sum(not run.directory.is_done() for run in self.runs)
         refused = sum(isinstance(plan, RefusedCell) for plans in self.plans.values() for plan in plans)
-        parts = [f"{count} {what}" for count, what in ((runs, "runs"), (refused, "refused cells")) if count]
-        return " and ".join(parts) + (" are" if runs + refused > 1 else " is") if parts else ""
+        return f"runs: {runs}, refused cells: {refused}" if runs or refused else ""
 
     def show(self, console: Console) -> None:
         """Print every cell of every task with its parameters, and what is done of every seed."""
@@ -68,17 +68,21 @@ class StudyOfTasks:
         with _progress(console) as progress:
             bar = progress.add_task("runs", total=len(left), left="time left unknown")
             pending = {run.name: run for run in left}
-            for outcome in Execution(self.out, jobs).outcomes(left):
-                del pending[outcome.run.name]
-                time_left.record(outcome)
-                remaining = _duration(time_left.seconds(list(pending.values())))
-                progress.update(bar, advance=1, left=remaining)
-                progress.console.print(_line(outcome, len(left) - len(pending), len(left), remaining), highlight=False)
+            # Closed at once on an interrupt: nothing may be written any more when the report is.
+            with closing(Execution(self.out, jobs).outcomes(left)) as outcomes:
+                for outcome in outcomes:
+                    del pending[outcome.run.name]
+                    time_left.record(outcome)
+                    remaining = _duration(time_left.seconds(list(pending.values())))
+                    progress.update(bar, advance=1, left=remaining)
+                    line = _line(outcome, len(left) - len(pending), len(left), remaining)
+                    progress.console.print(line, highlight=False)
 
     def report(self, command: str) -> list[Path]:
         """Write the report of what is done so far and return its files; `command` is what was asked for."""
         results = [read_task(self.grid, plans, self.out) for plans in self.plans.values()]
-        settings = yaml.safe_dump(asdict(self.grid), sort_keys=False, default_flow_style=None, width=110)
+        asked = {name: value for name, value in asdict(self.grid).items() if name != "every_cell"}
+        settings = yaml.safe_dump(asked, sort_keys=False, default_flow_style=None, width=110)
         return write_report(results, self.grid.reference, command, settings, self.out)
 
     def _planned(self) -> list[PlannedCell]:

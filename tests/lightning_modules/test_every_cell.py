@@ -14,20 +14,30 @@ from lightning_modules.digits import DigitsClassifier
 from lightning_modules.registry import TASKS
 from lightning_modules.task import SequenceTask
 from tests.backends.test_refusals import refused
+from tests.lightning_modules.small_images import write_mnist
 from tests.lightning_modules.small_runs import SMALL, Fit, KillAt, Killed, only_run, rows, weights
 from tnqrnn.cells import CELLS, create_cell
 from tnqrnn.matching import match_parameters, trained_parameters
 
 TINY = {"n_qubits": 2, "controller_width": 3}
-# Settings that make the data of a task tiny; a task that is not named here is tiny enough as it is.
-TINY_DATA: dict[str, dict[str, Any]] = {"copying": {"delay": 2, "steps_per_epoch": 1, "evaluation_size": 4}}
+# Settings that make the data of a task small; a task that is not named here takes its own defaults.
+SMALL_DATA: dict[str, dict[str, Any]] = {
+    "mnist": {"arrangement": "rows", "validation_size": 10},
+    "copying": {"delay": 2, "steps_per_epoch": 1, "evaluation_size": 4},
+    "sentiment": {"train_size": 50, "evaluation_size": 20},
+    "language_modelling": {"vocabulary_size": 20, "segment_length": 4},
+    "translation": {"largest": 99, "val_size": 5, "test_size": 5},
+}
 
 
 @pytest.fixture(scope="module", params=TASKS)
-def task_and_data(request: pytest.FixtureRequest) -> tuple[str, Any]:
+def task_and_data(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Any]:
     """A task's name and its data, prepared once for all cells."""
     name = str(request.param)
-    data = TASKS[name].data(batch_size=4, **TINY_DATA.get(name, {}))
+    settings = dict(SMALL_DATA.get(name, {}))
+    if name == "mnist":  # on the hub, which no test needs
+        settings["source"] = str(write_mnist(tmp_path_factory.mktemp("mnist")))
+    data = TASKS[name].data(batch_size=3, **settings)
     data.prepare_data()
     data.setup("fit")
     return name, data
@@ -49,10 +59,13 @@ def test_one_training_step(task_and_data: tuple[str, Any], cell: str) -> None:
     assert torch.isfinite(model.loss(batch)[0])
     changed = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
     assert any(key.startswith("head") for key in changed)
-    assert any(key.startswith("cell") for key in changed) == (cell != "reservoir")
+    frozen = {key for key, weight in model.named_parameters() if not weight.requires_grad}
+    assert bool(frozen) == (cell == "reservoir")
+    assert not changed & frozen
+    assert cell == "reservoir" or any(key.startswith("cell") for key in changed)
     counts = model.parameter_counts()
     assert counts["total"] == trained_parameters(model) >= counts["embedding"] + counts["cell"] + counts["head"]
-    assert (counts["cell"] == 0) == (cell == "reservoir")
+    assert all(count > 0 for part, count in counts.items() if part not in ("embedding", "cell"))
 
 
 @pytest.mark.parametrize("cell", ["lstm", "reservoir"])

@@ -153,6 +153,8 @@ def test_padding_stays_zero(x: Tensor) -> None:
         ({"depolarising": -0.1}, ("depolarising",)),
         ({"acts_in": "eval"}, ("noise_in", "evaluation")),
         ({"seed": -1}, ("noise_seed", "-1")),
+        ({"seed": 2**64}, ("noise_seed", str(2**64))),
+        ({"seed": 0.5}, ("noise_seed", "0.5")),
     ],
 )
 def test_refusals(settings: dict[str, Any], mentions: tuple[str, ...]) -> None:
