@@ -4,6 +4,10 @@ task.py           SequenceTask: a recurrent cell, a linear head, one optimiser, 
 images.py         images as sequences, by rows, by pixels or by permuted pixels, and their classifier
 digits.py         8x8 scans that come with scikit-learn; mnist.py: MNIST from the hub or a local folder
 copying.py        the copying memory task
+text.py           TextTask: token ids through an embedding; batches of texts of similar length
+sentiment.py      positive or negative: sentiment_grammar.py generates, bag_of_words.py is the yardstick
+language_modelling.py  next tokens: reference_text.py, ngrams.py; carried_state.py keeps the state in a checkpoint
+vocabulary.py     tokens to ids and back; hub.py: data sets of the Hugging Face hub or of local folders
 translation.py    German to English, by encoder and decoder
                   data: translation_data.py, language_pairs.py, number_words.py
                   writing and scores: decoding.py, translation_scores.py, attention_figure.py

@@ -38,7 +38,7 @@ class Translator(SequenceTask):
         embedding_size: Features of an embedded token, in both languages.
         attention_size: Features in which the decoder's readouts are compared with the encoder's.
         beam_size: Hypotheses that decoding keeps for every sentence; 1 decodes greedily.
-        length_penalty: Exponent of the length penalty by which hypotheses are ranked; 0: none, which favours short ones.
+        length_penalty: Exponent of the length penalty that ranks hypotheses; 0: none, which favours short ones.
         validation_samples: Sentences that are decoded after every epoch; the test decodes all.
     """
 
