@@ -54,6 +54,8 @@ def test_configuration_runs(config: str, backend: str, tmp_path: Path) -> None:
         arguments += ["--data.source", str(write_mnist(tmp_path / "mnist")), "--data.validation_size", "10"]
     if config.startswith("copying"):
         arguments += ["--data.delay", "3"]
+    if config == "sentiment":
+        arguments += ["--data.train_size", "64", "--data.evaluation_size", "32"]
     assert main(["fit", *arguments]) == 0
     run = only_run(tmp_path / "runs")
     result = json.loads((run / "result.json").read_text())
