@@ -9,6 +9,7 @@ basis state. Angles are radians, entropies nats.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
@@ -22,6 +23,7 @@ from backends.gates import constant
 from backends.memory import require_memory
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner, Labels
 from backends.program import GateProgram
+from backends.schmidt import von_neumann_entropy
 
 if TYPE_CHECKING:
     import quimb.tensor as qtn
@@ -148,6 +150,7 @@ class Backend(ABC, Generic[S]):
 
     name: ClassVar[str]
     state_type: ClassVar[type[State]]
+    choice: str | None = None  # why `create_backend("auto", ...)` took this backend
 
     def __init__(
         self,
@@ -208,8 +211,8 @@ class Backend(ABC, Generic[S]):
         """Bytes that one step holds per sample: the state, its successor and the largest intermediate."""
 
     @abstractmethod
-    def entanglement_entropy(self, state: S) -> Tensor:
-        """Von Neumann entropy in nats at every cut of qubits 0..i | i+1..n-1: (batch, n_qubits - 1). No gradient."""
+    def _schmidt_values(self, state: S) -> list[Tensor]:
+        """Schmidt values at every cut, not normalised: (batch, rank), largest first."""
 
     @abstractmethod
     def _to_dense(self, state: S) -> Tensor: ...
@@ -260,6 +263,24 @@ class Backend(ABC, Generic[S]):
         norm = self._sandwich(state, state).real
         values = torch.stack([self._sandwich(state, state, string).real / norm for string in strings], -1)
         return values[:, 0] if isinstance(paulis, str) else values
+
+    def schmidt_values(self, state: S) -> list[Tensor]:
+        """Return the Schmidt values of the normalised state at every cut of qubits 0..i | i+1..n-1. No gradient.
+
+        n_qubits - 1 tensors (batch, rank), largest first, their squares adding up to 1; the ranks may differ.
+        """
+        self._check_state(state)
+        with torch.no_grad():
+            found = self._schmidt_values(state)
+            return [values / torch.linalg.vector_norm(values, dim=-1, keepdim=True) for values in found]
+
+    def entanglement_entropy(self, state: S) -> Tensor:
+        """Return the von Neumann entropy in nats at every cut of qubits 0..i | i+1..n-1: (batch, n_qubits - 1).
+
+        No gradient. Its exponential is the effective rank: about how many Schmidt values matter at the cut.
+        """
+        entropies = [von_neumann_entropy(values) for values in self.schmidt_values(state)]
+        return torch.stack(entropies, -1) if entropies else state.tensors[0].real.new_zeros(state.batch_size, 0)
 
     def fidelity(self, state: S, other: State) -> Tensor:
         """Return |<a|b>|^2 of the normalised states, (batch,); `other` may come from another backend."""
@@ -364,11 +385,16 @@ class Backend(ABC, Generic[S]):
                 f"{self.name}: the state is on {state.device} and the angles are on {angles.device}; move one of them "
                 "with .to(device)."
             )
-        if angles.device.type == "cpu" and not bool(torch.isfinite(angles).all()):
-            bad = int((~torch.isfinite(angles)).any(1).sum())
+        # The sum first: it is a fifth of the full check's cost, which is felt at few qubits.
+        if angles.device.type == "cpu" and not math.isfinite(float(angles.detach().sum())):
+            self._refuse_infinite(angles)
+
+    def _refuse_infinite(self, angles: Tensor) -> None:
+        bad = int((~torch.isfinite(angles)).any(1).sum())
+        if bad:  # a sum of huge angles can overflow, too
             raise InvalidInput(
-                f"{self.name}: NaN or infinite angles in {bad} of {state.batch_size} samples; lower the learning "
-                "rate, clip the gradient, or check the inputs."
+                f"{self.name}: NaN or infinite angles in {bad} of {len(angles)} samples; lower the learning rate, clip "
+                "the gradient, or check the inputs."
             )
 
 

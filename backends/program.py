@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -51,6 +53,35 @@ def fuse(circuit: Circuit) -> tuple[FusedGate, ...]:
         else:
             groups.append(((qubit,), members))
     return tuple(FusedGate(qubits, tuple(members)) for qubits, members in groups)
+
+
+class _OnQubits(Protocol):
+    @property
+    def qubits(self) -> Collection[int]: ...
+
+
+G = TypeVar("G", bound=_OnQubits)
+
+
+def group_by_qubits(gates: Iterable[G], width: int) -> list[tuple[tuple[int, ...], list[G]]]:
+    """Group gates so that a group acts on at most `width` qubits, greedily; returns (sorted qubits, gates) of each.
+
+    A gate that does not fit into a group waits for a later one, and so does all that shares a qubit with it.
+    """
+    groups, rest = [], list(gates)
+    while rest:
+        qubits, blocked = set[int](), set[int]()
+        now, later = list[G](), list[G]()
+        for gate in rest:
+            if blocked & set(gate.qubits) or len(qubits | set(gate.qubits)) > width:
+                blocked |= set(gate.qubits)
+                later.append(gate)
+            else:
+                qubits |= set(gate.qubits)
+                now.append(gate)
+        groups.append((tuple(sorted(qubits)), now))
+        rest = later
+    return groups
 
 
 class GateProgram:

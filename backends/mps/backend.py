@@ -16,7 +16,7 @@ from backends.mps.canonical import canonicalise
 from backends.mps.layout import Layout
 from backends.mps.ledger import Ledger
 from backends.mps.moves import Truncation, insert_factors, shift_centre, split_pair, truncate_sweep
-from backends.mps.readout import entanglement_entropies, readouts
+from backends.mps.readout import readouts, schmidt_values
 from backends.mps.schedule import Operation, schedule
 from backends.mps.state import MPSState
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner
@@ -201,9 +201,8 @@ class MPSBackend(Backend[MPSState]):
         sites.append(rest.reshape(batch, rest.shape[1], -1, 1))
         return MPSState(self._layout, tuple(sites), len(sites) - 1, ledger)
 
-    def entanglement_entropy(self, state: MPSState) -> Tensor:
-        self._check_state(state)
-        return entanglement_entropies(state)
+    def _schmidt_values(self, state: MPSState) -> list[Tensor]:
+        return schmidt_values(state)
 
     def _to_dense(self, state: MPSState) -> Tensor:
         result = state.sites[0].flatten(1, 2)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from backends.entropy import entropies_of_dense, von_neumann_entropy
 from backends.local import one_qubit_readouts
 from backends.mps.moves import shift_centre
 from backends.mps.split import safe_svd
 from backends.mps.state import MPSState
+from backends.schmidt import schmidt_values_of_dense
 
 
 def readouts(state: MPSState) -> Tensor:
@@ -47,15 +47,13 @@ def _left_environment(bra: Tensor, ket: Tensor) -> Tensor:
     return bra.flatten(1, 2).mH @ ket.flatten(1, 2)
 
 
-def entanglement_entropies(state: MPSState) -> Tensor:
-    """Von Neumann entropies in nats of all n_qubits - 1 cuts, (batch, n_qubits - 1). No gradient."""
-    entropies = []
-    with torch.no_grad():
-        sites, centre = list(state.sites), state.centre
-        for site in range(len(sites)):
-            centre = shift_centre(sites, centre, site)
-            if site > 0:
-                _, schmidt_values, _ = safe_svd(sites[site].flatten(2))
-                entropies.append(von_neumann_entropy(schmidt_values)[:, None])
-            entropies.append(entropies_of_dense(sites[site]))
-    return torch.cat(entropies, -1)
+def schmidt_values(state: MPSState) -> list[Tensor]:
+    """Schmidt values at all n_qubits - 1 cuts, (batch, rank)."""
+    values = []
+    sites, centre = list(state.sites), state.centre
+    for site in range(len(sites)):
+        centre = shift_centre(sites, centre, site)
+        if site > 0:
+            values.append(safe_svd(sites[site].flatten(2))[1])
+        values += schmidt_values_of_dense(sites[site])
+    return values

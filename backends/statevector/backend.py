@@ -10,20 +10,18 @@ from torch import Tensor
 
 from backends.base import Backend
 from backends.circuit import Circuit
-from backends.entropy import entropies_of_dense
 from backends.errors import InvalidInput, require_choice
-from backends.local import apply_gates, one_qubit_readouts, plan_gates
 from backends.memory import require_memory
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner
+from backends.schmidt import schmidt_values_of_dense
 from backends.statevector.compiled import compiled_step
+from backends.statevector.contraction import ContractionEngine, StepPlan
 from backends.statevector.pairs import KernelProgram, compile_gates
 from backends.statevector.reversible import Moment
 from backends.statevector.state import StatevectorState
 
 if TYPE_CHECKING:
     import quimb.tensor as qtn
-
-    from backends.planning import ContractionPlan
 
 
 ENGINES = ("auto", "kernel", "contraction")
@@ -33,9 +31,9 @@ GRADIENTS = ("stored", "reversible")
 class StatevectorBackend(Backend[StatevectorState]):
     """Holds all amplitudes. Exact; memory and time grow as 2**n_qubits.
 
-    `engine` says how a step is computed. "kernel": the compiled kernel for the CPU (see `kernel`). "contraction": the
-    gates of one timestep, one-qubit gates fused into two-qubit ones, and the state are one tensor network, contracted
-    by torch on any device in the order that the `planner` finds. "auto": the kernel on the CPU, contraction elsewhere.
+    `engine` says how a step is computed. "kernel": the compiled kernel for the CPU (see `kernel`). "contraction": a few
+    large batched products by torch on any device, in the order that the `planner` finds (see `contraction`). "auto":
+    the kernel on the CPU, contraction elsewhere.
 
     `gradient` says what the kernel keeps for the backward. "stored": one state per timestep. "reversible": no state,
     the earlier ones are recovered from the last (see `reversible`), so that memory does not grow with the timesteps.
@@ -62,6 +60,10 @@ class StatevectorBackend(Backend[StatevectorState]):
     @cached_property
     def _kernel_program(self) -> KernelProgram:
         return compile_gates(self.n_qubits, self._program.gates)
+
+    @cached_property
+    def _contraction(self) -> ContractionEngine:
+        return ContractionEngine(self._program, self.n_qubits, self.dtype, self._planner)
 
     @cached_property
     def _no_gates(self) -> KernelProgram:
@@ -92,32 +94,23 @@ class StatevectorBackend(Backend[StatevectorState]):
                 moments = state.moment or Moment(state.amplitudes.detach()), Moment(None)
             amplitudes, z = compiled_step(state.amplitudes, angles, self._kernel_program, moments)
             return StatevectorState(self.n_qubits, amplitudes, moments[1] if moments else None), z
-        evolved = apply_gates(self._planner, state.amplitudes[:, None, :, None], self._matrices(angles))
-        state = StatevectorState(self.n_qubits, evolved[:, 0, :, 0])
-        return state, self._readout(state)
+        amplitudes, z = self._contraction.step(state.amplitudes, angles)
+        return StatevectorState(self.n_qubits, amplitudes), z
 
     def _uses_kernel(self, device: torch.device) -> bool:
         return self._engine == "kernel" or (self._engine == "auto" and device.type == "cpu")
-
-    def _matrices(self, angles: Tensor) -> list[tuple[tuple[int, ...], Tensor]]:
-        bound = self._program.bind(angles, self.dtype)
-        return [(fused.qubits, bound.matrix(fused)) for fused in self._program.fused]
 
     def _readout(self, state: StatevectorState) -> Tensor:
         if self._uses_kernel(state.device):  # as a step without gates, so that both give the same to the last bit
             no_angles = state.amplitudes.real.new_empty(state.batch_size, 0)
             return compiled_step(state.amplitudes, no_angles, self._no_gates)[1]
-        psi = state.amplitudes[:, None, :, None]
-        norm = torch.linalg.vector_norm(state.amplitudes, dim=1, keepdim=True).square()
-        readouts: Tensor = torch.cat(one_qubit_readouts(psi, psi), -1) / norm
-        return readouts
+        return self._contraction.readout(state.amplitudes)
 
     def _from_dense(self, amplitudes: Tensor) -> StatevectorState:
         return StatevectorState(self.n_qubits, amplitudes)
 
-    def entanglement_entropy(self, state: StatevectorState) -> Tensor:
-        self._check_state(state)
-        return entropies_of_dense(state.amplitudes[:, None, :, None])
+    def _schmidt_values(self, state: StatevectorState) -> list[Tensor]:
+        return schmidt_values_of_dense(state.amplitudes[:, None, :, None])
 
     def _to_dense(self, state: StatevectorState) -> Tensor:
         return state.amplitudes
@@ -128,8 +121,6 @@ class StatevectorBackend(Backend[StatevectorState]):
         self._check_state(state)
         return qtn.Dense1D(state[sample].amplitudes[0].detach().cpu().numpy())
 
-    def contraction_plan(self, batch_size: int) -> ContractionPlan:
-        """Return the plan of one step, to print its order, multiply-adds and largest intermediate."""
-        angles = torch.zeros(batch_size, self.n_angles, dtype=self.real_dtype)
-        shape = (batch_size, 1, 2**self.n_qubits, 1)
-        return plan_gates(self._planner, shape, self._matrices(angles))
+    def contraction_plan(self, batch_size: int) -> StepPlan:
+        """Return the plan of one timestep by contractions, to print its order, multiply-adds, largest intermediate."""
+        return self._contraction.plan(batch_size)

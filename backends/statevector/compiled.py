@@ -1,28 +1,20 @@
-"""The kernel as one differentiable operation on torch tensors, spread over the cores."""
+"""The kernel as one differentiable operation on torch tensors."""
 
 from __future__ import annotations
 
-import mmap
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from backends.errors import refuse_second_derivatives
-from backends.statevector import kernel
+from backends.statevector import spreading
+from backends.statevector.pages import new_state
 from backends.statevector.pairs import KernelProgram
 from backends.statevector.reversible import Moment
 from backends.statevector.simd import LANES
-
-# Rows updated by gates, over all tiles, below which handing work to another thread costs more than it saves (100 us).
-_WORTH_A_THREAD = 2**14
-# Bytes from which a state gets pages of its own.
-_MAPPED = 2**20
 
 
 def compiled_step(
@@ -45,69 +37,68 @@ class _CompiledStep(torch.autograd.Function):
     def forward(
         ctx: Any, amplitudes: Tensor, angles: Tensor, program: KernelProgram, moments: tuple[Moment, Moment] | None
     ) -> tuple[Tensor, Tensor]:
-        out, z, norms = _apply(amplitudes, angles, program)
-        ctx.program, ctx.moments = program, moments
+        half = _half_angles(angles)
+        out, z, norms = _apply(amplitudes, half, program)
+        ctx.half, ctx.program, ctx.moments = half, program, moments
+        ctx.set_materialize_grads(False)
         if moments is None:
-            ctx.save_for_backward(angles, z, norms, out)
+            ctx.save_for_backward(z, norms, out)
         else:
-            ctx.save_for_backward(angles, z, norms)
+            ctx.save_for_backward(z, norms)
             before, after = moments
             after.hold(out.detach())
-            kept = angles.detach()
-            before.give_way(after, lambda amplitudes: _unapply(amplitudes, kept, program))
+            before.give_way(after, lambda amplitudes: _unapply(amplitudes, half, program))
         return out, z
 
     @staticmethod
-    def backward(ctx: Any, g_out: Tensor, g_z: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, g_out: Tensor | None, g_z: Tensor | None) -> tuple[Tensor | None, Tensor | None, None, None]:
         refuse_second_derivatives("statevector")
-        angles, z, norms, *stored = ctx.saved_tensors
+        z, norms, *stored = ctx.saved_tensors
         out = ctx.moments[1].take() if ctx.moments else stored[0]
-        before, g_before, g_angles = _pull_back(out, g_out, angles, z, norms, g_z, ctx.program)
+        g_z = torch.zeros_like(z) if g_z is None else g_z
+        wanted = bool(ctx.moments), ctx.needs_input_grad[0]
+        before, g_before, g_angles = _pull_back(out, g_out, ctx.half, z, norms, g_z, ctx.program, wanted)
         if ctx.moments:
             ctx.moments[0].hold(before)
-        return g_before, g_angles, None, None
+        return g_before, g_angles if ctx.needs_input_grad[1] else None, None, None
 
 
-def _apply(amplitudes: Tensor, angles: Tensor, program: KernelProgram) -> tuple[Tensor, Tensor, Tensor]:
+def _apply(amplitudes: Tensor, half: Any, program: KernelProgram) -> tuple[Tensor, Tensor, Tensor]:
     """Amplitudes after the program, readouts (batch, 3n) and squared norms (batch,)."""
     batch, n = amplitudes.shape[0], program.n_qubits
-    out = _empty_state(amplitudes)
-    z, norms = angles.new_empty(batch, 3 * n), angles.new_empty(batch)
-    arrays = [_real(amplitudes), _half_angles(angles), n, *_tables(program, angles.dtype)]
-    arrays += [_real(out), z.numpy(), norms.numpy()]
-    _over_tiles(batch, program, lambda first, last: kernel.forward(*arrays, first, last))
+    out, real = new_state(amplitudes), amplitudes.real.dtype
+    z, norms = torch.empty(batch, 3 * n, dtype=real), torch.empty(batch, dtype=real)
+    fixed, _ = _constants(program, real)
+    arrays = [_real(amplitudes), half, n, *program.tables, fixed, _real(out), z.numpy(), norms.numpy()]
+    spreading.forward(arrays)
     return out, z, norms
 
 
 def _pull_back(
-    out: Tensor, g_out: Tensor, angles: Tensor, z: Tensor, norms: Tensor, g_z: Tensor, program: KernelProgram
+    out: Tensor,
+    g_out: Tensor | None,
+    half: Any,
+    z: Tensor,
+    norms: Tensor,
+    g_z: Tensor,
+    program: KernelProgram,
+    wanted: tuple[bool, bool],
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Amplitudes before the program, their cotangent, and the cotangent of the angles."""
-    before, g_before, g_angles = _empty_state(out), _empty_state(out), torch.empty_like(angles)
-    arrays = [_real(out), _real(g_out), _half_angles(angles), z.numpy(), norms.numpy(), _numpy(g_z)]
-    arrays += [program.n_qubits, *_tables(program, angles.dtype), program.longest]
+    """Amplitudes before the program and their cotangent, if wanted, and the cotangent of the angles."""
+    batch, nothing = len(out), out[:0]
+    before, g_before = (new_state(out) if want else nothing for want in wanted)
+    g_angles = torch.empty(batch, half.shape[2], dtype=z.dtype)
+    arrays = [_real(out), _real(nothing if g_out is None else g_out), half, z.numpy(), norms.numpy(), _numpy(g_z)]
+    arrays += [program.n_qubits, *program.tables, *_constants(program, z.dtype)]
     arrays += [_real(before), _real(g_before), g_angles.numpy()]
-    _over_tiles(len(out), program, lambda first, last: kernel.backward(*arrays, first, last))
+    spreading.backward(arrays)
     return before, g_before, g_angles
 
 
-def _unapply(out: Tensor, angles: Tensor, program: KernelProgram) -> Tensor:
+def _unapply(out: Tensor, half: Any, program: KernelProgram) -> Tensor:
     """Amplitudes before the program."""
-    zeros = angles.new_zeros(len(out), 3 * program.n_qubits)
-    return _pull_back(out, torch.zeros_like(out), angles, zeros, angles.new_ones(len(out)), zeros, program)[0]
-
-
-def _empty_state(like: Tensor) -> Tensor:
-    """Uninitialised amplitudes. Large ones are mapped pages, which go back to the system as soon as they are let go.
-
-    On the heap, small tensors that live on would settle in the gaps between states, and the memory of a reversible run
-    would grow with the timesteps after all (measured: 4 MiB for each timestep of 14 qubits).
-    """
-    size = like.numel() * like.element_size()
-    if size < _MAPPED:
-        return torch.empty_like(like, memory_format=torch.contiguous_format)
-    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    return torch.frombuffer(pages, dtype=like.dtype).reshape(like.shape)
+    zeros = out.real.new_zeros(len(out), 3 * program.n_qubits)
+    return _pull_back(out, None, half, zeros, zeros.new_ones(len(out)), zeros, program, (True, False))[0]
 
 
 def _real(amplitudes: Tensor) -> Any:
@@ -120,38 +111,23 @@ def _numpy(tensor: Tensor) -> Any:
 
 
 def _half_angles(angles: Tensor) -> Any:
-    """Cosines and sines of the half angles, (batch, 2, n_angles)."""
-    half = angles.detach() / 2
-    return torch.stack([half.cos(), half.sin()], 1).numpy()
+    """Cosines and sines of the half angles, (tiles, 2, n_angles, LANES); lanes beyond the batch repeat the last sample.
+
+    By numpy, whose loops stay on this thread: torch starts all threads for it, and on a busy machine waits for them.
+    """
+    batch, n_angles = angles.shape
+    tiles = -(-batch // LANES)
+    half = _numpy(angles) * 0.5
+    if batch < tiles * LANES:
+        half = half[np.minimum(np.arange(tiles * LANES), batch - 1)]
+    half = np.ascontiguousarray(half.reshape(tiles, LANES, n_angles).transpose(0, 2, 1))
+    table = np.empty((tiles, 2, n_angles, LANES), half.dtype)
+    np.cos(half, out=table[:, 0])
+    np.sin(half, out=table[:, 1])
+    return table
 
 
 @lru_cache(maxsize=256)
-def _tables(program: KernelProgram, dtype: torch.dtype) -> tuple[Any, ...]:
-    """The program's tables, the fixed matrices in the precision of the angles."""
-    fixed = torch.from_numpy(program.fixed).to(dtype).numpy()
-    return program.passes, program.offsets, program.operations, program.atoms, fixed
-
-
-def _over_tiles(batch: int, program: KernelProgram, work: Callable[[int, int], None]) -> None:
-    """Call work(first, last) over all tiles, in as many threads as torch would use.
-
-    Threads of our own rather than Numba's: those must not be used after a fork, as in workers that load data.
-    """
-    tiles = -(-batch // LANES)
-    threads = min(torch.get_num_threads(), tiles)
-    if threads == 1 or tiles * program.row_updates < _WORTH_A_THREAD:
-        work(0, tiles)
-        return
-    cuts = [tiles * k // threads for k in range(threads + 1)]
-    pool = _pool(os.getpid(), threads)
-    *others, own = pairwise(cuts)
-    waiting = [pool.submit(work, first, last) for first, last in others]
-    work(*own)
-    for done in waiting:
-        done.result()
-
-
-@lru_cache(maxsize=4)
-def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """Threads of one process: a forked one needs its own, so its number is part of the key."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="tnqrnn-kernel")
+def _constants(program: KernelProgram, dtype: torch.dtype) -> tuple[Any, Any]:
+    """The program's matrices without angles, and the rotations of the Paulis that they are, in precision `dtype`."""
+    return tuple(torch.from_numpy(table).to(dtype).numpy() for table in (program.fixed, program.turns))  # type: ignore[return-value]

@@ -6,8 +6,8 @@ samples and vectorises the same way, with every sample's own matrices. Real and 
 Every gate is a *pair operation*: a 2 x 2 matrix acts on pairs of rows of the state, with one matrix where a second,
 selecting qubit is 0 and another where it is 1 (`pairs.py` brings the gates into this form). The backward is the
 adjoint method: it un-applies each gate from the state and from its cotangent at once, so a timestep stores one state
-and nothing per gate. Per pair operation it accumulates the cotangent of the 2 x 2 matrices, lambda psi^dagger, from
-which the angles' gradients follow.
+and nothing per gate. Per pair operation it accumulates four numbers per matrix, from which the angles' gradients
+follow (see `atoms`).
 
 **Cache blocking.** The operations are grouped into passes that touch few qubits. A pass copies the 2**k rows that these
 qubits span into a buffer that stays in the first-level cache, carries out all its operations there, and writes back.
@@ -23,60 +23,52 @@ from backends.statevector.atoms import jit, pair_gradients, pair_matrices
 from backends.statevector.simd import (
     LANES,
     add_diagonal,
-    add_flips,
-    add_readouts,
     copy_row,
-    rotate,
-    unrotate,
+    flip_pairs,
+    fold_rows,
+    load_rows,
+    readout_pairs,
+    rotate_pairs,
+    square_rows,
+    store_rows,
+    unrotate_pairs,
 )
 
-
-@jit
-def _apply_pairs(re, im, rows, target, selector, flip_both, u, active0, active1):
-    """One pair operation on `rows` rows; target and selector are strides (selector 0: none)."""
-    if selector == 0:
-        for x in range(0, rows, 2 * target):
-            for i in range(x, x + target):
-                rotate(re, im, i, i + target, u[0])
-        return
-    high = max(target, selector)
-    low = min(target, selector)
-    start0 = 0
-    other0 = target + selector if flip_both else target
-    start1 = selector
-    other1 = target if flip_both else target + selector
-    for x in range(0, rows, 2 * high):
-        for y in range(x, x + high, 2 * low):
-            if active0:
-                for i in range(y, y + low):
-                    rotate(re, im, i + start0, i + other0, u[0])
-            if active1:
-                for i in range(y, y + low):
-                    rotate(re, im, i + start1, i + other1, u[1])
+# Rows whose squares are folded at a time: 8 KiB in single precision.
+_CHUNK_BITS = 8
+CHUNK = 1 << _CHUNK_BITS
 
 
 @jit
-def _unapply_pairs(re, im, lr, li, rows, target, selector, flip_both, u, active0, active1, g):
-    """Adjoint of `_apply_pairs`; adds the cotangents of both matrices to g (2, 8, LANES)."""
+def _apply_pairs(re, im, rows, op, u):
+    """One pair operation on `rows` rows."""
+    target, selector, flips_both = op[0], op[1], op[2]
     if selector == 0:
-        for x in range(0, rows, 2 * target):
-            for i in range(x, x + target):
-                unrotate(re, im, lr, li, i, i + target, u[0], g[0])
+        rotate_pairs(re, im, rows // 2, target, rows, 0, target, u[0])
         return
-    high = max(target, selector)
     low = min(target, selector)
-    start0 = 0
-    other0 = target + selector if flip_both else target
-    start1 = selector
-    other1 = target if flip_both else target + selector
-    for x in range(0, rows, 2 * high):
-        for y in range(x, x + high, 2 * low):
-            if active0:
-                for i in range(y, y + low):
-                    unrotate(re, im, lr, li, i + start0, i + other0, u[0], g[0])
-            if active1:
-                for i in range(y, y + low):
-                    unrotate(re, im, lr, li, i + start1, i + other1, u[1], g[1])
+    high = max(target, selector)
+    if op[7]:
+        rotate_pairs(re, im, rows // 4, low, high, 0, target + selector if flips_both else target, u[0])
+    if op[8]:
+        rotate_pairs(re, im, rows // 4, low, high, selector, target if flips_both else target + selector, u[1])
+
+
+@jit
+def _unapply_pairs(re, im, lr, li, rows, op, u, sums):
+    """Adjoint of `_apply_pairs`; adds the sums that the gradients follow from to sums (2, 4, LANES)."""
+    target, selector, flips_both = op[0], op[1], op[2]
+    if selector == 0:
+        unrotate_pairs(re, im, lr, li, rows // 2, target, rows, 0, target, u[0], sums[0])
+        return
+    low = min(target, selector)
+    high = max(target, selector)
+    if op[7]:
+        other = target + selector if flips_both else target
+        unrotate_pairs(re, im, lr, li, rows // 4, low, high, 0, other, u[0], sums[0])
+    if op[8]:
+        other = target if flips_both else target + selector
+        unrotate_pairs(re, im, lr, li, rows // 4, low, high, selector, other, u[1], sums[1])
 
 
 @jit
@@ -107,107 +99,164 @@ def _spread(index, mask, n_bits):
 
 
 @jit
-def _run_passes(re, im, n, passes, offsets, ops, u):
-    """All operations of the program on one tile."""
-    for p in range(passes.shape[0]):
-        first, last, width, start, mask = passes[p]
-        rows = 1 << width
-        if width == n:
-            for o in range(first, last):
-                op = ops[o]
-                _apply_pairs(re, im, rows, op[0], op[1], op[2], u[o], op[7], op[8])
-            continue
+def run_pass(re, im, n, passes, p, offsets, readouts, ops, u, first_block, last_block, flips):
+    """A pass on its blocks first_block..last_block - 1: operations, then readouts, added to flips (n, 2, LANES)."""
+    first, last, width, start = passes[p, 0], passes[p, 1], passes[p, 2], passes[p, 3]
+    mask, first_read, last_read = passes[p, 4], passes[p, 5], passes[p, 6]
+    rows = 1 << width
+    rows_of = offsets[start : start + rows]
+    block_re, block_im = re, im
+    if width < n:
         block_re = np.empty((rows, LANES), re.dtype)
         block_im = np.empty((rows, LANES), re.dtype)
-        rows_of = offsets[start : start + rows]
-        for outer in range(1 << (n - width)):
-            base = _spread(outer, ~mask, n)
+    for block in range(first_block, last_block):
+        base = _spread(block, ~mask, n)
+        if width < n:
             _gather(re, im, base, rows_of, block_re, block_im)
-            for o in range(first, last):
-                op = ops[o]
-                _apply_pairs(block_re, block_im, rows, op[0], op[1], op[2], u[o], op[7], op[8])
+        for o in range(first, last):
+            _apply_pairs(block_re, block_im, rows, ops[o], u[o])
+        for r in range(first_read, last_read):
+            readout_pairs(block_re, block_im, rows // 2, readouts[r, 1], flips[readouts[r, 0]])
+        if width < n and last > first:
             _scatter(block_re, block_im, base, rows_of, re, im)
 
 
 @jit
-def _unrun_passes(re, im, lr, li, n, passes, offsets, ops, u, g_u):
-    """Un-apply all operations from state and cotangent, last first."""
-    for p in range(passes.shape[0] - 1, -1, -1):
-        first, last, width, start, mask = passes[p]
-        rows = 1 << width
-        if width == n:
-            for o in range(last - 1, first - 1, -1):
-                op = ops[o]
-                _unapply_pairs(re, im, lr, li, rows, op[0], op[1], op[2], u[o], op[7], op[8], g_u[o])
-            continue
+def unrun_pass(
+    re, im, lr, li, n, passes, p, offsets, readouts, ops, u, flips, high, low, first_block, last_block, sums
+):  # fmt: skip
+    """Adjoint of `run_pass`.
+
+    Adds the readouts' cotangents, x X + y Y with flips (n, 2, LANES) and in the last pass the diagonal high + low of
+    all Z, then un-applies the operations, last first.
+    """
+    first, last, width, start = passes[p, 0], passes[p, 1], passes[p, 2], passes[p, 3]
+    mask, first_read, last_read = passes[p, 4], passes[p, 5], passes[p, 6]
+    rows = 1 << width
+    rows_of = offsets[start : start + rows]
+    block_re, block_im, block_lr, block_li = re, im, lr, li
+    if width < n:
         block_re = np.empty((rows, LANES), re.dtype)
         block_im = np.empty((rows, LANES), re.dtype)
         block_lr = np.empty((rows, LANES), re.dtype)
         block_li = np.empty((rows, LANES), re.dtype)
-        rows_of = offsets[start : start + rows]
-        for outer in range(1 << (n - width)):
-            base = _spread(outer, ~mask, n)
+    for block in range(first_block, last_block):
+        base = _spread(block, ~mask, n)
+        if width < n:
             _gather(re, im, base, rows_of, block_re, block_im)
             _gather(lr, li, base, rows_of, block_lr, block_li)
-            for o in range(last - 1, first - 1, -1):
-                op = ops[o]
-                _unapply_pairs(
-                    block_re, block_im, block_lr, block_li, rows, op[0], op[1], op[2], u[o], op[7], op[8], g_u[o]
-                )
-            _scatter(block_re, block_im, base, rows_of, re, im)
+        if p == passes.shape[0] - 1:
+            _add_diagonal(block_re, block_im, block_lr, block_li, base, rows_of, high, low)
+        for r in range(first_read, last_read):
+            weights = flips[readouts[r, 0]]
+            flip_pairs(block_re, block_im, block_lr, block_li, rows // 2, readouts[r, 1], weights)
+        for o in range(last - 1, first - 1, -1):
+            _unapply_pairs(block_re, block_im, block_lr, block_li, rows, ops[o], u[o], sums[o])
+        if width < n:
             _scatter(block_lr, block_li, base, rows_of, lr, li)
+            if last > first:
+                _scatter(block_re, block_im, base, rows_of, re, im)
 
 
 @jit
-def _load(amplitudes, first, lanes, re, im):
-    """Rows of amplitudes (batch, rows, 2) into a tile; lanes beyond the batch are zero."""
-    for i in range(re.shape[0]):
-        for b in range(lanes):
-            re[i, b] = amplitudes[first + b, i, 0]
-            im[i, b] = amplitudes[first + b, i, 1]
-        for b in range(lanes, LANES):
-            re[i, b] = 0
-            im[i, b] = 0
+def _add_diagonal(re, im, lr, li, base, rows_of, high, low):
+    """lambda += D psi on a block, D from its tables for the high and for the low bits of the row."""
+    low_bits = 0
+    while 1 << low_bits < low.shape[0]:
+        low_bits += 1
+    for j in range(rows_of.shape[0]):
+        row = base + rows_of[j]
+        add_diagonal(re, im, lr, li, j, low, row & (low.shape[0] - 1), high, row >> low_bits)
 
 
 @jit
-def _store(amplitudes, first, lanes, re, im):
-    for i in range(re.shape[0]):
-        for b in range(lanes):
-            amplitudes[first + b, i, 0] = re[i, b]
-            amplitudes[first + b, i, 1] = im[i, b]
+def load(amplitudes, first, begin, end, re, im):
+    """Rows begin..end - 1 of amplitudes (batch, rows, 2) into a tile; lanes beyond the batch repeat the last sample."""
+    last = amplitudes.shape[0] - 1
+    rows = re.shape[0]
+    if rows % 4 == 0:
+        load_rows(amplitudes, first, last, rows, begin, end, re, im)
+        return
+    for b in range(LANES):
+        for i in range(begin, end):
+            re[i, b] = amplitudes[min(first + b, last), i, 0]
+            im[i, b] = amplitudes[min(first + b, last), i, 1]
 
 
 @jit
-def _load_half(half_angles, first, lanes, half):
-    """cos and sin of the half angles, half_angles (batch, 2, n_angles), into (n_angles, 2, LANES)."""
-    for a in range(half.shape[0]):
+def store(amplitudes, first, begin, end, re, im):
+    """The way back; lanes that repeat a sample write what it writes."""
+    last = amplitudes.shape[0] - 1
+    rows = re.shape[0]
+    if rows % 4 == 0:
+        store_rows(amplitudes, first, last, rows, begin, end, re, im)
+        return
+    for b in range(LANES):
+        for i in range(begin, end):
+            amplitudes[min(first + b, last), i, 0] = re[i, b]
+            amplitudes[min(first + b, last), i, 1] = im[i, b]
+
+
+@jit
+def weigh(re, im, n, begin, end, z, norm):
+    """Add the rows begin..end - 1 to z (n, LANES), the sums of +-|psi|^2 by every qubit's bit, and to norm (1, LANES).
+
+    The rows are folded in chunks that stay in the first-level cache; both ends are multiples of a chunk.
+    """
+    bits = min(n, _CHUNK_BITS)
+    chunk = 1 << bits
+    weights = np.empty((chunk, LANES), re.dtype)
+    for first in range(begin, end, chunk):
+        square_rows(re, im, first, chunk, weights)
+        for bit in range(bits):
+            q = n - 1 - bit
+            fold_rows(weights, chunk >> (bit + 1), z[q : q + 1])
+        for bit in range(bits, n):
+            q = n - 1 - bit
+            for b in range(LANES):
+                z[q, b] += weights[0, b] if not first >> bit & 1 else -weights[0, b]
         for b in range(LANES):
-            half[a, 0, b] = half_angles[first + b, 0, a] if b < lanes else 1
-            half[a, 1, b] = half_angles[first + b, 1, a] if b < lanes else 0
+            norm[0, b] += weights[0, b]
 
 
 @jit
-def _tile_readouts(re, im, n, z, norm):
-    """z (3n, LANES) of the normalised state, norm (LANES,) its squared norm."""
-    sums = np.empty((4, LANES), re.dtype)
-    for q in range(n):
-        stride = 1 << (n - 1 - q)
-        sums[:] = 0
-        for block in range(0, re.shape[0], 2 * stride):
-            for i in range(block, block + stride):
-                add_readouts(re, im, i, i + stride, sums)
-        for b in range(LANES):
-            norm[b] = sums[2, b] + sums[3, b]
-            scale = 1 / norm[b] if norm[b] > 0 else 0
-            z[q, b] = 2 * sums[0, b] * scale
-            z[n + q, b] = 2 * sums[1, b] * scale
-            z[2 * n + q, b] = (sums[2, b] - sums[3, b]) * scale
+def finish_readouts(n, first, flips, weights, norm, z, norms):
+    """From the sums of a tile to z (batch, 3n) of the normalised state and norms (batch,)."""
+    for b in range(min(LANES, z.shape[0] - first)):
+        norms[first + b] = norm[0, b]
+        scale = 1 / norm[0, b] if norm[0, b] > 0 else 0
+        for q in range(n):
+            z[first + b, q] = 2 * flips[q, 0, b] * scale
+            z[first + b, n + q] = 2 * flips[q, 1, b] * scale
+            z[first + b, 2 * n + q] = weights[q, b] * scale
 
 
 @jit
-def _sign_sums(g_z, first_qubit, n_bits, start, table):
-    """table[i] = start + sum over the qubits first_qubit.. of +-g_z, the signs by the bits of i, highest first."""
+def readout_cotangents(n, first, z, norms, g_z, flips, high, low):
+    """From g_z (batch, 3n) to the operator that acts on psi: (2 / norm) sum_k g_k (O_k - z_k).
+
+    Its X and Y parts go to flips (n, 2, LANES), the rest, a diagonal, to its tables for the high and the low bits.
+    """
+    weights = np.empty((n, LANES), z.dtype)
+    start = np.zeros((2, LANES), z.dtype)
+    last = z.shape[0] - 1
+    for b in range(LANES):
+        sample = min(first + b, last)
+        scale = 2 / norms[sample] if norms[sample] > 0 else 0
+        for q in range(n):
+            flips[q, 0, b] = scale * g_z[sample, q]
+            flips[q, 1, b] = scale * g_z[sample, n + q]
+            weights[q, b] = scale * g_z[sample, 2 * n + q]
+        for k in range(3 * n):
+            start[1, b] -= scale * g_z[sample, k] * z[sample, k]
+    low_bits = n // 2
+    _sign_sums(weights, 0, n - low_bits, start[1], high)
+    _sign_sums(weights, n - low_bits, low_bits, start[0], low)
+
+
+@jit
+def _sign_sums(weights, first_qubit, n_bits, start, table):
+    """table[i] = start + sum over the qubits first_qubit.. of +-weights, the signs by the bits of i, highest first."""
     for b in range(LANES):
         table[0, b] = start[b]
     filled = 1
@@ -215,115 +264,98 @@ def _sign_sums(g_z, first_qubit, n_bits, start, table):
         q = first_qubit + n_bits - 1 - bit
         for i in range(filled):
             for b in range(LANES):
-                table[filled + i, b] = table[i, b] - g_z[q, b]
-                table[i, b] += g_z[q, b]
+                table[filled + i, b] = table[i, b] - weights[q, b]
+                table[i, b] += weights[q, b]
         filled *= 2
 
 
 @jit
-def _readout_cotangent(re, im, lr, li, n, z, g_z, norm):
-    """lambda += (2 / norm) sum_k g_k (O_k - z_k) psi; z and g_z are (3n, LANES). Scales g_z in place."""
-    start = np.zeros((2, LANES), re.dtype)
-    for k in range(3 * n):
-        for b in range(LANES):
-            g_z[k, b] *= 2 / norm[b] if norm[b] > 0 else 0
-            start[1, b] -= z[k, b] * g_z[k, b]
-    # All Z at once: a diagonal, tabulated for the high and for the low half of the bits.
-    low_bits = n // 2
-    high_bits = n - low_bits
-    low = np.empty((1 << low_bits, LANES), re.dtype)
-    high = np.empty((1 << high_bits, LANES), re.dtype)
-    _sign_sums(g_z, 2 * n, high_bits, start[1], high)
-    _sign_sums(g_z, 2 * n + high_bits, low_bits, start[0], low)
-    for i in range(re.shape[0]):
-        add_diagonal(re, im, lr, li, i, low, i & ((1 << low_bits) - 1), high, i >> low_bits)
-    xy = np.empty((2, LANES), re.dtype)
-    for q in range(n):
-        stride = 1 << (n - 1 - q)
-        for b in range(LANES):
-            xy[0, b] = g_z[q, b]
-            xy[1, b] = g_z[n + q, b]
-        for block in range(0, re.shape[0], 2 * stride):
-            for i in range(block, block + stride):
-                add_flips(re, im, lr, li, i, i + stride, xy)
+def matrices(ops, atoms, fixed, half, u):
+    """The matrices u (operations, 2, 8, LANES) of all operations, for half (2, n_angles, LANES)."""
+    for o in range(ops.shape[0]):
+        pair_matrices(ops[o], atoms, fixed, half, u[o])
 
 
 @jit
-def forward(amplitudes, half_angles, n, passes, offsets, ops, atoms, fixed, out, z, norms, first_tile, last_tile):
+def angle_gradients(ops, atoms, turns, half, sums, first, g_angles):
+    """From sums (operations, 2, 4, LANES) to the gradients of a tile's angles, g_angles (batch, n_angles)."""
+    g = np.zeros((half.shape[1], LANES), half.dtype)
+    for o in range(ops.shape[0]):
+        pair_gradients(ops[o], atoms, turns, half, sums[o], g)
+    for b in range(min(LANES, g_angles.shape[0] - first)):
+        for a in range(g.shape[0]):
+            g_angles[first + b, a] = g[a, b]
+
+
+@jit
+def forward(
+    amplitudes, half, n, passes, offsets, readouts, ops, atoms, fixed, out, z, norms, first_tile, last_tile
+):  # fmt: skip
     """One timestep of the tiles first_tile..last_tile - 1.
 
-    amplitudes and out (batch, 2**n, 2), half_angles (batch, 2, n_angles) cosines and sines of the half angles,
+    amplitudes and out (batch, 2**n, 2), half (tiles, 2, n_angles, LANES) cosines and sines of the half angles,
     z (batch, 3n), norms (batch,).
     """
-    batch, rows = amplitudes.shape[0], amplitudes.shape[1]
-    re = np.empty((rows, LANES), amplitudes.dtype)
-    im = np.empty((rows, LANES), amplitudes.dtype)
-    half = np.empty((half_angles.shape[2], 2, LANES), amplitudes.dtype)
-    u = np.empty((ops.shape[0], 2, 8, LANES), amplitudes.dtype)
-    work = np.empty((2, 8, LANES), amplitudes.dtype)
-    tile_z = np.empty((3 * n, LANES), amplitudes.dtype)
-    norm = np.empty(LANES, amplitudes.dtype)
+    rows, dtype = amplitudes.shape[1], amplitudes.dtype
+    re = np.empty((rows, LANES), dtype)
+    im = np.empty((rows, LANES), dtype)
+    u = np.empty((ops.shape[0], 2, 8, LANES), dtype)
+    flips = np.empty((n, 2, LANES), dtype)
+    weights = np.empty((n, LANES), dtype)
+    norm = np.empty((1, LANES), dtype)
     for tile in range(first_tile, last_tile):
         first = tile * LANES
-        lanes = min(LANES, batch - first)
-        _load(amplitudes, first, lanes, re, im)
-        _load_half(half_angles, first, lanes, half)
-        for o in range(ops.shape[0]):
-            pair_matrices(ops[o], atoms, fixed, half, u[o], work)
-        _run_passes(re, im, n, passes, offsets, ops, u)
-        _tile_readouts(re, im, n, tile_z, norm)
-        _store(out, first, lanes, re, im)
-        for b in range(lanes):
-            norms[first + b] = norm[b]
-            for k in range(3 * n):
-                z[first + b, k] = tile_z[k, b]
+        load(amplitudes, first, 0, rows, re, im)
+        matrices(ops, atoms, fixed, half[tile], u)
+        flips[:] = 0
+        for p in range(passes.shape[0]):
+            run_pass(re, im, n, passes, p, offsets, readouts, ops, u, 0, rows >> passes[p, 2], flips)
+        weights[:] = 0
+        norm[:] = 0
+        weigh(re, im, n, 0, rows, weights, norm)
+        finish_readouts(n, first, flips, weights, norm, z, norms)
+        store(out, first, 0, rows, re, im)
 
 
 @jit
 def backward(
-    state, cotangent, half_angles, z, norms, g_z, n, passes, offsets, ops, atoms, fixed, longest,
+    state, cotangent, half, z, norms, g_z, n, passes, offsets, readouts, ops, atoms, fixed, turns,
     before, g_before, g_angles, first_tile, last_tile,
 ):  # fmt: skip
     """Adjoint of `forward`.
 
     From the state after the timestep and the cotangents of state and readouts to the state before it (`before`), its
-    cotangent (`g_before`) and g_angles (batch, n_angles).
+    cotangent (`g_before`) and g_angles (batch, n_angles). A `cotangent` of batch 0 is zero; so is the wish for a
+    `before` or `g_before` of batch 0.
     """
-    batch, rows = state.shape[0], state.shape[1]
-    dtype = state.dtype
+    rows, dtype = state.shape[1], state.dtype
     re = np.empty((rows, LANES), dtype)
     im = np.empty((rows, LANES), dtype)
-    lr = np.empty((rows, LANES), dtype)
-    li = np.empty((rows, LANES), dtype)
-    half = np.empty((half_angles.shape[2], 2, LANES), dtype)
+    lr = np.zeros((rows, LANES), dtype)
+    li = np.zeros((rows, LANES), dtype)
     u = np.empty((ops.shape[0], 2, 8, LANES), dtype)
-    g_u = np.empty((ops.shape[0], 2, 8, LANES), dtype)
-    g = np.empty((half_angles.shape[2], LANES), dtype)
-    work = np.empty((3 + longest, 8, LANES), dtype)
-    tile_z = np.empty((3 * n, LANES), dtype)
-    tile_g = np.empty((3 * n, LANES), dtype)
-    norm = np.empty(LANES, dtype)
+    sums = np.empty((ops.shape[0], 2, 4, LANES), dtype)
+    flips = np.empty((n, 2, LANES), dtype)
+    high = np.empty((1 << (n - n // 2), LANES), dtype)
+    low = np.empty((1 << (n // 2), LANES), dtype)
     for tile in range(first_tile, last_tile):
         first = tile * LANES
-        lanes = min(LANES, batch - first)
-        _load(state, first, lanes, re, im)
-        _load(cotangent, first, lanes, lr, li)
-        _load_half(half_angles, first, lanes, half)
-        for b in range(LANES):
-            norm[b] = norms[first + b] if b < lanes else 1
-            for k in range(3 * n):
-                tile_z[k, b] = z[first + b, k] if b < lanes else 0
-                tile_g[k, b] = g_z[first + b, k] if b < lanes else 0
-        _readout_cotangent(re, im, lr, li, n, tile_z, tile_g, norm)
-        for o in range(ops.shape[0]):
-            pair_matrices(ops[o], atoms, fixed, half, u[o], work)
-        g_u[:] = 0
-        _unrun_passes(re, im, lr, li, n, passes, offsets, ops, u, g_u)
-        g[:] = 0
-        for o in range(ops.shape[0]):
-            pair_gradients(ops[o], atoms, fixed, half, g_u[o], g, work)
-        _store(before, first, lanes, re, im)
-        _store(g_before, first, lanes, lr, li)
-        for b in range(lanes):
-            for a in range(half.shape[0]):
-                g_angles[first + b, a] = g[a, b]
+        load(state, first, 0, rows, re, im)
+        if cotangent.shape[0] > 0:
+            load(cotangent, first, 0, rows, lr, li)
+        elif tile > first_tile:
+            lr[:] = 0
+            li[:] = 0
+        readout_cotangents(n, first, z, norms, g_z, flips, high, low)
+        matrices(ops, atoms, fixed, half[tile], u)
+        sums[:] = 0
+        for p in range(passes.shape[0] - 1, -1, -1):
+            blocks = rows >> passes[p, 2]
+            unrun_pass(
+                re, im, lr, li, n, passes, p, offsets, readouts, ops, u, flips, high, low, 0, blocks, sums
+            )  # fmt: skip
+        angle_gradients(ops, atoms, turns, half[tile], sums, first, g_angles)
+        if before.shape[0] > 0:
+            store(before, first, 0, rows, re, im)
+        if g_before.shape[0] > 0:
+            store(g_before, first, 0, rows, lr, li)

@@ -10,13 +10,15 @@ target and selector together), one matrix where the selector is 0 and another wh
     swap                  flips both: (nothing, X)
     unitary on two        three pair operations by its cosine-sine decomposition
 
-The matrices are products of *atoms*, one per gate, so that the kernel can turn a matrix's cotangent into angles'.
+The matrices are products of *atoms*, rotations and fixed matrices, so that the kernel can turn a matrix's cotangent
+into angles'. Atoms that both matrices begin with stand once. U3(a, b, c) is P(b) RY(a) P(c).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -25,20 +27,23 @@ from scipy.linalg import cossin
 
 from backends.circuit import Gate
 from backends.gates import CONTROLLED, constant
+from backends.program import group_by_qubits
 
 # Kinds of atoms, as the kernel numbers them.
-RX, RY, RZ, P, U3, FIXED = range(6)
-_KINDS = {"rx": RX, "ry": RY, "rz": RZ, "p": P, "u3": U3}
+RX, RY, RZ, P, FIXED = range(5)
+_KINDS = {"rx": RX, "ry": RY, "rz": RZ, "p": P}
 
-# A pass keeps 2**7 rows of state and cotangent in 16 KiB of single precision: half of a usual first-level cache.
-PASS_WIDTH = 7
+# A pass keeps 2**8 rows of state and cotangent in 32 KiB of single precision: a usual first-level cache. In double
+# precision twice as much: the second-level cache costs less than more passes. (7 is slower from 10 qubits on.)
+PASS_WIDTH = 8
 
 Array = np.ndarray[Any, Any]
+_PAULIS = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 
 
 @dataclass(frozen=True)
 class Atom:
-    """One gate's matrix: its kind, the sign of its angle, its first angle slot or the number of its fixed matrix."""
+    """One factor of a matrix: its kind, the sign of its angle, its angle slot or the number of its fixed matrix."""
 
     kind: int
     sign: int
@@ -53,6 +58,13 @@ class PairOperation:
     selector: int | None
     flips_both: bool
     atoms: tuple[tuple[Atom, ...], tuple[Atom, ...]]
+
+    @property
+    def shared(self) -> int:
+        """How many atoms both matrices begin with; without a selector there is no second matrix to share with."""
+        if self.selector is None:
+            return 0
+        return sum(1 for _ in takewhile(lambda both: both[0] == both[1], zip(*self.atoms, strict=False)))
 
     @property
     def qubits(self) -> set[int]:
@@ -70,15 +82,15 @@ class _Compiler:
 
     def add(self, gate: Gate) -> None:
         if len(gate.qubits) == 1:
-            self._waiting.setdefault(gate.qubits[0], []).append(self._atom(gate))
+            self._waiting.setdefault(gate.qubits[0], []).extend(self._atoms(gate))
         elif gate.matrix is not None:
             self._add_unitary(gate)
         elif gate.name in CONTROLLED:
             control, target = gate.qubits
             before = self._take(target)
             self._flush(control)
-            atom = self._named(CONTROLLED[gate.name], gate.slots)
-            self._append(target, control, before, [*before, atom])
+            atoms = self._named(CONTROLLED[gate.name], gate.slots)
+            self._append(target, control, before, [*before, *atoms])
         elif gate.name == "rzz":
             target, selector = gate.qubits
             before = self._take(target)
@@ -92,7 +104,7 @@ class _Compiler:
 
     def _exchange(self, gate: Gate) -> tuple[list[Atom], list[Atom]]:
         if gate.name == "swap":
-            return [], [self._named("x", ())]
+            return [], self._named("x", ())
         (slot,) = gate.slots
         return [Atom(RX, 1 if gate.name == "rxx" else -1, slot)], [Atom(RX, 1, slot)]
 
@@ -127,13 +139,15 @@ class _Compiler:
             if atoms:
                 self._append(qubit, None, atoms, [])
 
-    def _atom(self, gate: Gate) -> Atom:
-        return self._fixed(gate.matrix.numpy()) if gate.matrix is not None else self._named(gate.name, gate.slots)
+    def _atoms(self, gate: Gate) -> list[Atom]:
+        return [self._fixed(gate.matrix.numpy())] if gate.matrix is not None else self._named(gate.name, gate.slots)
 
-    def _named(self, name: str, slots: tuple[int, ...]) -> Atom:
+    def _named(self, name: str, slots: tuple[int, ...]) -> list[Atom]:
+        if name == "u3":
+            return [Atom(P, 1, slots[2]), Atom(RY, 1, slots[0]), Atom(P, 1, slots[1])]
         if name in _KINDS:
-            return Atom(_KINDS[name], 1, slots[0])
-        return self._fixed(constant(name, torch.complex128, torch.device("cpu")).numpy())
+            return [Atom(_KINDS[name], 1, slots[0])]
+        return [self._fixed(constant(name, torch.complex128, torch.device("cpu")).numpy())]
 
     def _fixed(self, matrix: Array) -> Atom:
         self.fixed.append(np.ascontiguousarray(matrix, dtype=np.complex128).view(np.float64).reshape(8))
@@ -144,20 +158,29 @@ class _Compiler:
 class KernelProgram:
     """The tables that the kernel interprets.
 
-    `passes` (number, 5): first and last operation, number of qubits, start in `offsets`, bit mask of the qubits.
+    `passes` (number, 7): first and last operation, number of qubits, start in `offsets`, bit mask of the qubits, first
+    and last readout. Every qubit is read out once, in a pass behind which no operation follows. `readouts` (number, 2):
+    qubit, its stride within the pass.
     `offsets`: rows of a pass, relative to its first. `operations` (number, 9): strides of target and selector within
-    the pass (0: none), whether both flip, ranges of the atoms of both matrices, whether each acts at all.
-    `atoms` (number, 3): kind, sign, slot. `fixed` (number, 8): matrices without angles. `longest`: most atoms in a
-    product.
+    the pass (0: none), whether both flip; where the atoms begin that both matrices share, those of the first alone,
+    those of the second alone, and where these end; whether each matrix acts at all. `atoms` (number, 3): kind, sign,
+    slot. `fixed` (number, 8): matrices without angles, `turns` (number, 9) the rotations V X_k V^dagger = sum_j
+    turns[j, k] X_j of the Paulis X, Y, Z that they are.
     """
 
     n_qubits: int
     passes: Array
     offsets: Array
+    readouts: Array
     operations: Array
     atoms: Array
     fixed: Array
-    longest: int
+    turns: Array
+
+    @property
+    def tables(self) -> tuple[Array, Array, Array, Array, Array]:
+        """The integer tables, in the order in which the kernel takes them."""
+        return self.passes, self.offsets, self.readouts, self.operations, self.atoms
 
     @property
     def row_updates(self) -> int:
@@ -175,55 +198,62 @@ def compile_gates(n: int, gates: Iterable[Gate], pass_width: int = PASS_WIDTH) -
     offsets: list[int] = []
     operations: list[list[int]] = []
     atoms: list[Atom] = []
-    for group in _passes(compiler.operations, pass_width):
-        bits = _bits(group, n, min(pass_width, n))
+    readouts: list[list[int]] = []
+    for group, bits, read in _passes(n, compiler.operations, min(pass_width, n)):
         mask = sum(1 << bit for bit in bits)
-        passes.append([len(operations), len(operations) + len(group), len(bits), len(offsets), mask])
+        place = [len(operations), len(operations) + len(group), len(bits), len(offsets), mask]
+        passes.append([*place, len(readouts), len(readouts) + len(read)])
+        readouts += [[n - 1 - bit, 1 << bits.index(bit)] for bit in read]
         offsets += [sum(1 << bit for k, bit in enumerate(bits) if row >> k & 1) for row in range(2 ** len(bits))]
         stride = {n - 1 - bit: 1 << k for k, bit in enumerate(bits)}
         for operation in group:
-            ranges = []
-            for factors in operation.atoms:
-                ranges += [len(atoms), len(atoms) + len(factors)]
+            shared, starts = operation.shared, [len(atoms)]
+            for factors in (operation.atoms[0][:shared], *[both[shared:] for both in operation.atoms]):
                 atoms += factors
+                starts.append(len(atoms))
             selector = 0 if operation.selector is None else stride[operation.selector]
             active = [int(bool(factors)) for factors in operation.atoms]
-            operations.append([stride[operation.target], selector, int(operation.flips_both), *ranges, *active])
+            operations.append([stride[operation.target], selector, int(operation.flips_both), *starts, *active])
     return KernelProgram(
         n_qubits=n,
-        passes=_table(passes, 5),
+        passes=_table(passes, 7),
         offsets=np.array(offsets, np.int64),
+        readouts=_table(readouts, 2),
         operations=_table(operations, 9),
         atoms=_table([[atom.kind, atom.sign, atom.slot] for atom in atoms], 3),
-        fixed=np.array(compiler.fixed, np.float64).reshape(-1, 8),
-        longest=max((len(factors) for operation in compiler.operations for factors in operation.atoms), default=1),
+        fixed=np.array(compiler.fixed).reshape(-1, 8),
+        turns=np.array([_turn(matrix) for matrix in compiler.fixed]).reshape(-1, 9),
     )
+
+
+def _turn(matrix: Array) -> Array:
+    """The rotation (9,) of the Paulis by a unitary (8,): its entry j, k is the part of X_j in V X_k V^dagger."""
+    v = matrix.view(np.complex128).reshape(2, 2)
+    turned = np.einsum("ab,kbc,dc->kad", v, _PAULIS, v.conj())
+    turn: Array = np.einsum("jab,kba->jk", _PAULIS, turned).real.reshape(9) / 2
+    return turn
 
 
 def _table(rows: list[list[int]], columns: int) -> Array:
     return np.array(rows, np.int64).reshape(-1, columns)
 
 
-def _passes(operations: list[PairOperation], width: int) -> list[list[PairOperation]]:
-    """Group operations greedily; one that does not fit waits, and so does all that shares a qubit with it."""
-    passes, rest = [], list(operations)
-    while rest:
-        qubits, blocked = set[int](), set[int]()
-        now, later = list[PairOperation](), list[PairOperation]()
-        for operation in rest:
-            if operation.qubits & blocked or len(qubits | operation.qubits) > width:
-                blocked |= operation.qubits
-                later.append(operation)
-            else:
-                qubits |= operation.qubits
-                now.append(operation)
-        passes.append(now)
-        rest = later
-    return passes
+def _passes(
+    n: int, operations: list[PairOperation], width: int
+) -> Iterator[tuple[list[PairOperation], list[int], list[int]]]:
+    """Yield passes over `width` qubits: their operations, the bits they span, and the bits that they read out."""
+    *groups, (last_qubits, last) = group_by_qubits(operations, width) or [((), [])]
+    for qubits, group in groups:
+        yield group, _bits({n - 1 - qubit for qubit in qubits}, n, width), []
+    unread, used = set(range(n)), {n - 1 - qubit for qubit in last_qubits}
+    while unread:
+        bits = _bits(used or set(sorted(unread)[-width:]), n, width)
+        yield last, bits, sorted(unread & set(bits))
+        unread -= set(bits)
+        last, used = [], set()
 
 
-def _bits(group: list[PairOperation], n: int, width: int) -> list[int]:
+def _bits(used: set[int], n: int, width: int) -> list[int]:
     """Bit positions of a pass, lowest first, filled up with the lowest free ones so that copied rows lie together."""
-    used = {n - 1 - qubit for operation in group for qubit in operation.qubits}
     spare = [bit for bit in range(n) if bit not in used][: width - len(used)]
     return sorted(used | set(spare))

@@ -24,8 +24,10 @@ class Measurement:
     """One simulator on one workload. Seconds are medians; errors are relative to ours in double precision.
 
     `first_call_seconds`: a whole training step, compilation and planning included. `stored_bytes`: kept by autograd for
-    the backward (0 where that is not torch's). `times_ours`: seconds per training step over ours in the same process.
-    `gflops`: counted operations of the algorithm per second; `of_peak` relative to this machine's matrix product.
+    the backward (0 where that is not torch's). `peak_bytes`: peak of the resident memory, above what is resident before
+    the step (None: not asked for). `times_ours`: seconds per training step over ours in the same process.
+    `flop_floor_seconds`: counted operations at the speed of this machine's matrix product; `of_peak`: that over the
+    step's. `bandwidth_floor_seconds`: states read and written at the speed of a copy.
     """
 
     simulator: str
@@ -39,14 +41,29 @@ class Measurement:
     step_seconds: float
     times_ours: float
     stored_bytes: int
+    peak_bytes: int | None
     readout_error: float
     gradient_error: float
-    gflops: float
+    flop_floor_seconds: float
+    bandwidth_floor_seconds: float
     of_peak: float
 
     def row(self) -> dict[str, object]:
         """The fields by name."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What this machine can do at best: operations per second of a matrix product, bytes per second of a copy."""
+
+    flops: float
+    bandwidth: float
+
+    @classmethod
+    def here(cls) -> Machine:
+        """Measure this machine."""
+        return cls(_peak_flops(), _bandwidth())
 
 
 def load(name: str, workload: Workload) -> Simulator:
@@ -61,7 +78,7 @@ def load(name: str, workload: Workload) -> Simulator:
     return simulator
 
 
-def measure(names: list[str], workload: Workload, repeats: int, peak_flops: float) -> list[Measurement]:
+def measure(names: list[str], workload: Workload, repeats: int, machine: Machine) -> list[Measurement]:
     """Measure every simulator on the workload, ours first; they take turns `repeats` times."""
     angles, weights = workload.angles(), workload.weights()
     simulators = {name: load(name, workload) for name in names}
@@ -87,12 +104,12 @@ def measure(names: list[str], workload: Workload, repeats: int, peak_flops: floa
     for name in simulators:
         forward, backward = (statistics.median(part) for part in zip(*times[name], strict=True))
         total = backward if name in _BACKWARD_IS_ALL else forward + backward
-        flops = workload.complex_flops() / total
         ours = results[0].step_seconds if results else total
         sizes = (workload.n_qubits, workload.n_layers, workload.batch, workload.timesteps)
         seconds = (first_calls[name], forward, backward, total, total / ours)
+        floors = (workload.flops() / machine.flops, workload.bytes_moved() / machine.bandwidth)
         results.append(
-            Measurement(name, *sizes, *seconds, stored[name], *errors[name], flops / 1e9, flops / peak_flops)
+            Measurement(name, *sizes, *seconds, stored[name], None, *errors[name], *floors, floors[0] / total)
         )
     return results
 
@@ -113,6 +130,11 @@ def _exact(workload: Workload) -> tuple[Tensor, Tensor]:
     return z.detach(), gradient
 
 
+def train(simulate: Simulator, workload: Workload) -> None:
+    """Carry out one training step."""
+    _step(simulate, workload.angles(), workload.weights())
+
+
 def _step(simulate: Simulator, angles: Tensor, weights: Tensor) -> tuple[float, float, Tensor, Tensor]:
     """Seconds forward and backward, readouts and gradient."""
     start = time.perf_counter()
@@ -123,7 +145,7 @@ def _step(simulate: Simulator, angles: Tensor, weights: Tensor) -> tuple[float, 
     return middle - start, end - middle, readouts.detach(), gradient
 
 
-def peak_flops(size: int = 1024, repeats: int = 7) -> float:
+def _peak_flops(size: int = 1024, repeats: int = 7) -> float:
     """Floating-point operations per second of a single precision matrix product: what this machine can do at best."""
     a, b = torch.randn(size, size), torch.randn(size, size)
     seconds = []
@@ -134,7 +156,7 @@ def peak_flops(size: int = 1024, repeats: int = 7) -> float:
     return float(2 * size**3 / min(seconds))
 
 
-def bandwidth(elements: int = 2**26, repeats: int = 5) -> float:
+def _bandwidth(elements: int = 2**26, repeats: int = 5) -> float:
     """Bytes per second of copying 256 MiB: read and written."""
     source, target = torch.zeros(elements), torch.empty(elements)
     seconds = []

@@ -40,11 +40,19 @@ class Workload:
         generator = torch.Generator().manual_seed(1000 + self.n_qubits)
         return torch.randn(self.timesteps, self.batch, 3 * self.n_qubits, generator=generator)
 
-    def complex_flops(self) -> int:
+    def flops(self) -> int:
         """Real floating-point operations of a training step, counted: what the algorithm itself needs.
 
         Per amplitude, qubit and layer: one multiplexed 2 x 2 rotation (RZ RY with CRX), 14 forward; backward the same
-        on state and cotangent, and 16 for the cotangent of its matrix. Readouts: 8 forward, 8 backward, per qubit.
+        on state and cotangent, and 12 for the sums from which the gradients follow. Readouts: 4 forward, 8 backward,
+        per qubit.
         """
-        per_amplitude = self.n_qubits * (self.n_layers * (14 + 28 + 16) + 8 + 8)
+        per_amplitude = self.n_qubits * (self.n_layers * (14 + 28 + 12) + 4 + 8)
         return per_amplitude * (1 << self.n_qubits) * self.batch * self.timesteps
+
+    def bytes_moved(self) -> int:
+        """Bytes of states, in single precision, that a training step must at least read and write.
+
+        Forward a state is read and one written; backward state and cotangent are read, a cotangent is written.
+        """
+        return 5 * 8 * (1 << self.n_qubits) * self.batch * self.timesteps

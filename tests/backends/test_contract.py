@@ -171,6 +171,12 @@ def test_entropies_pauli_strings_and_fidelity(setting: Setting, dtype: torch.dty
     # -x ln x has an infinite slope at zero: rounding of size d in a Schmidt weight costs d |ln d|.
     entropy_tolerance = 40 * weight_tolerance(dtype, gates)
     assert largest(backend.entanglement_entropy(state) - oracle.entropies(psi)) <= entropy_tolerance
+    for cut, values in enumerate(backend.schmidt_values(state)):
+        exact = torch.linalg.svdvals(psi.reshape(2, 2 ** (cut + 1), -1) / psi.norm(dim=1)[:, None, None])
+        shared = min(values.shape[1], exact.shape[1])
+        assert largest(values[:, :shared].double() - exact[:, :shared]) <= weight_tolerance(dtype, gates)
+        assert exact[:, shared:].sum() <= weight_tolerance(dtype, gates)
+        assert largest(values.square().sum(1) - 1) <= weight_tolerance(dtype, gates)
     strings = ["XYZIIZYX", "IIIIIIII", "ZZZZZZZZ", "IIXXIIII"]
     expected = torch.stack([oracle.expectation(psi, string) for string in strings], 1)
     assert largest(backend.expectation(state, strings) - expected) <= readout_tolerance(dtype, gates)

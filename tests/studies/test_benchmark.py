@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from studies.benchmark.measure import OURS, load
+from studies.benchmark.memory import peak_bytes
 from studies.benchmark.workload import Workload
 from tnqrnn.__main__ import main
 
@@ -26,8 +27,30 @@ def test_benchmark_writes_a_row_per_simulator_and_size(tmp_path: Path, capsys: p
         assert float(row["gradient_error"]) <= 1e-5
         assert float(row["readout_error"]) <= 1e-5
         assert float(row["step_seconds"]) > 0
-    assert {path.name for path in tmp_path.glob("*.png")} == {"time.png", "memory.png"}
+    names = {f"{what}_against_qubits.png" for what in ("time", "memory")}
+    assert {path.name for path in tmp_path.glob("*.png")} == names
     assert "GFlop/s" in capsys.readouterr().out
+
+
+def test_every_size_can_vary_and_memory_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ["--qubits", "4", "--batch", "2", "4", "--layers", "1", "2", "--timesteps", "2", "--repeats", "1"]
+    assert main(["benchmark", *sizes, "--rivals", "--peak-memory", "--phases", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.count("backward: gradients of angles") == 4
+    with (tmp_path / "benchmark.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["n_layers"], row["batch"]) for row in rows] == [("1", "2"), ("1", "4"), ("2", "2"), ("2", "4")]
+    assert all(0 <= int(row["peak_bytes"]) < 2**28 for row in rows)
+    names = {f"{what}_against_{axis}.png" for what in ("time", "memory") for axis in ("layers", "samples")}
+    assert {path.name for path in tmp_path.glob("*.png")} == names
+
+
+@pytest.mark.slow
+def test_the_peak_is_that_of_the_states() -> None:
+    """16 qubits, 8 samples, 16 timesteps: 64 MiB of stored states, and the tile that is worked on (8 MiB)."""
+    stored = peak_bytes(OURS, Workload(16, 1, 8, 16))
+    reversible = peak_bytes("tnqrnn_reversible", Workload(16, 1, 8, 16))
+    assert 64 * 2**20 <= stored <= 96 * 2**20
+    assert reversible <= 32 * 2**20
 
 
 def test_the_plain_simulation_is_ours() -> None:

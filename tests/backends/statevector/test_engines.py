@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ import torch
 from torch import Tensor
 
 from backends import Circuit, InvalidInput, create_backend
+from backends.statevector import spreading
+from backends.statevector.compiled import compiled_step
 from backends.statevector.pairs import compile_gates
 from tests.backends.cases import random_angles, random_circuit, random_states, random_unitary
 from tests.tolerances import EPS
@@ -115,30 +119,69 @@ def test_reversible_drift_over_many_steps() -> None:
     assert float((gradients[0] - gradients[1]).norm() / gradients[1].norm()) <= 1e-5
 
 
-@pytest.mark.parametrize("width", [2, 3, 5, 9])
+@pytest.mark.parametrize("width", [2, 3, 5, 8])
 def test_any_width_of_the_passes_gives_the_same(width: int) -> None:
-    from backends.statevector.compiled import compiled_step
-
     circuit = circuit_of_everything(9)
-    angles = random_angles(circuit, 1, 3)[0]
-    start = random_states(9, 3)
-    narrow, whole = (compiled_step(start, angles, compile_gates(9, circuit.gates, w)) for w in (width, 9))
-    for ours, theirs in zip(narrow, whole, strict=True):
+    angles = random_angles(circuit, 1, 3)[0].requires_grad_()
+    start = random_states(9, 3).requires_grad_()
+    weights = torch.linspace(-1, 1, 27, dtype=torch.float64)
+    results = []
+    for chosen in (width, 9):
+        out, z = compiled_step(start, angles, compile_gates(9, circuit.gates, chosen))
+        loss = (z * weights).sum() + (out * random_states(9, 3, seed=1)).sum().abs()
+        results.append((out, z, *torch.autograd.grad(loss, (start, angles))))
+    for ours, theirs in zip(*results, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-13)
 
 
 def test_one_thread_and_several_give_the_same() -> None:
     circuit = circuit_of_everything(10)
-    before, results = torch.get_num_threads(), []
-    try:
-        for threads in (1, 2, 3):
-            torch.set_num_threads(threads)
-            results.append(everything(circuit, 40, torch.complex64))
-    finally:
-        torch.set_num_threads(before)
-    for result in results[1:]:  # torch's own cosines differ in the last bit with the number of threads
+    results = [with_threads(count, lambda: everything(circuit, 40, torch.complex64)) for count in (1, 2, 3)]
+    for result in results[1:]:  # the loss is torch's, and its sums differ in the last bit with the number of threads
         for ours, first in zip(result, results[0], strict=True):
             torch.testing.assert_close(ours, first, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("n_qubits", [2, 9, 10])
+def test_threads_that_share_a_tile_give_the_same(n_qubits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for large states of few samples; here asked for at sizes that would not be worth it."""
+    circuit = circuit_of_everything(n_qubits)
+    alone = everything(circuit, 11, torch.complex128)
+    monkeypatch.setattr(spreading, "_WORTH_SHARING", 1)
+    shared = with_threads(5, lambda: everything(circuit, 11, torch.complex128))
+    for ours, theirs in zip(shared, alone, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-11)
+
+
+def test_pages_of_states_that_live_are_not_used_again() -> None:
+    """States of 1 MiB and more get mapped pages, which later states use again: but only when nobody holds them."""
+    circuit = circuit_of_everything(13)
+    backend = create_backend("statevector", circuit)
+    angles = random_angles(circuit, 6, 16).float()
+    state = backend.initial_state(16)
+    states = []
+    for step in angles:
+        state = backend.step(state, step)[0]
+        states.append(state)
+        backend.step(state, step)  # dropped at once
+    copies = [kept.amplitudes.clone() for kept in states]
+    del states[1::2]
+    for step in angles:
+        state = backend.step(state, step)[0]
+    assert all(torch.equal(kept.amplitudes, copy) for kept, copy in zip(states, copies[::2], strict=True))
+    again = backend.initial_state(16)
+    for step, copy in zip(angles, copies, strict=True):
+        again = backend.step(again, step)[0]
+        assert torch.equal(again.amplitudes, copy)
+
+
+def with_threads(count: int, work: Callable[[], list[Tensor]]) -> list[Tensor]:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(count)
+        return work()
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_kernel_in_a_thread_and_after_a_fork() -> None:
@@ -164,20 +207,24 @@ def test_kernel_in_a_thread_and_after_a_fork() -> None:
 
 @pytest.mark.slow
 def test_kernel_without_a_folder_for_its_cache(tmp_path: Path) -> None:
-    """Compiles anew each time, and works: here every folder that Numba would use is a file."""
+    """Compiles anew each time, says so, and works: here every folder that Numba would use is a file."""
     blocked = tmp_path / "file"
     blocked.touch()
+    shutil.copytree(ROOT / "backends", tmp_path / "backends", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "backends" / "statevector" / "__pycache__").touch()
     script = (
         "import torch; from backends import Circuit, create_backend\n"
         "b = create_backend('statevector', Circuit(2).ry(0).crx(0, 1))\n"
         "print(b.step(b.initial_state(1), torch.ones(1, 2))[1])"
     )
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(blocked / "below"), "TNQRNN_CACHE": str(blocked / "below")}
+    folders = dict.fromkeys(("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "HOME", "TNQRNN_CACHE"), str(blocked / "below"))
+    environment = {**os.environ, **folders, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     assert "tensor" in done.stdout
+    assert done.stderr.count("compiling the statevector kernel") == 1
 
 
 def test_refusals() -> None:

@@ -1,4 +1,4 @@
-"""Entanglement entropies from Schmidt values."""
+"""Schmidt values, and what follows from them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,10 @@ def von_neumann_entropy(schmidt_values: Tensor) -> Tensor:
     return entropies
 
 
-def entropies_of_dense(
+def schmidt_values_of_dense(
     tensor: Tensor,  # (batch, left, 2**width, right)
-) -> Tensor:  # (batch, width - 1)
-    """Return the entropies of the cuts between the qubits of a tensor whose outer legs are orthonormal."""
+) -> list[Tensor]:  # width - 1 times (batch, rank)
+    """Return the Schmidt values at the cuts between the qubits of a tensor whose outer legs are orthonormal."""
     batch, left, size, _ = tensor.shape
     cuts = range(1, size.bit_length() - 1)
-    with torch.no_grad():
-        values = [torch.linalg.svdvals(tensor.reshape(batch, left * 2**k, -1)) for k in cuts]
-        rows = [von_neumann_entropy(value) for value in values]
-        return torch.stack(rows, -1) if rows else tensor.real.new_zeros(batch, 0)
+    return [torch.linalg.svdvals(tensor.reshape(batch, left * 2**k, -1)) for k in cuts]

@@ -1,0 +1,141 @@
+"""The statevector on any torch device: one timestep as a few large batched products, planned by cotengra.
+
+The fused gates of a timestep are gathered into *blocks* of at most `BLOCK_WIDTH` qubits. Each block's gates are
+contracted to one matrix per sample, which is applied to the state in one batched product: on every device, passing
+over the state costs more than multiplying small matrices. (Measured on a CPU, 12 qubits, 2 layers, ring, batch 32,
+against all gates and the state as one network: blocks of 3, 4, 5 qubits take 0.73, 0.48, 0.48 of the time; at 8 qubits
+1.15 of it and more, so small states take the one network.)
+
+The backward computes the timestep again: autograd keeps its incoming state, and nothing per gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from backends.local import apply_gates, one_qubit_readouts, plan_gates
+from backends.planning import ContractionPlan, ContractionPlanner
+from backends.program import FusedGate, GateProgram, group_by_qubits
+
+BLOCK_WIDTH = 4
+_ONE_NETWORK = 9  # qubits below which all gates and the state are contracted as one network
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Fused gates on few qubits: these qubits, and the gates with their qubits counted among them."""
+
+    qubits: tuple[int, ...]
+    gates: tuple[tuple[tuple[int, ...], FusedGate], ...]
+
+
+class ContractionEngine:
+    """Carries out timesteps of one circuit by planned contractions."""
+
+    def __init__(self, program: GateProgram, n_qubits: int, dtype: torch.dtype, planner: ContractionPlanner) -> None:
+        self.program, self.n_qubits, self.dtype, self.planner = program, n_qubits, dtype, planner
+        width = n_qubits if n_qubits < _ONE_NETWORK else BLOCK_WIDTH
+        self._blocks = [
+            _Block(qubits, tuple((tuple(qubits.index(q) for q in gate.qubits), gate) for gate in gates))
+            for qubits, gates in group_by_qubits(program.fused, width)
+        ]
+
+    def step(self, amplitudes: Tensor, angles: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the amplitudes after the circuit and their readouts, (batch, 2**n) and (batch, 3n)."""
+        if not torch.is_grad_enabled():
+            return self._step(amplitudes, angles)
+        evolved, z = checkpoint(self._step, amplitudes, angles, use_reentrant=False, preserve_rng_state=False)
+        return evolved, z
+
+    def readout(self, amplitudes: Tensor) -> Tensor:
+        """Return the readouts of the normalised states, (batch, 3n)."""
+        psi = amplitudes[:, None, :, None]
+        norm = torch.linalg.vector_norm(amplitudes, dim=1, keepdim=True).square()
+        readouts: Tensor = torch.cat(one_qubit_readouts(psi, psi), -1) / norm
+        return readouts
+
+    def plan(self, batch_size: int) -> StepPlan:
+        """Return the plans of one timestep."""
+        bound = self.program.bind(torch.zeros(batch_size, self._n_angles, dtype=self.dtype.to_real()), self.dtype)
+        builds, applies = [], []
+        for block in self._blocks:
+            size = 2 ** len(block.qubits)
+            gates = [(qubits, bound.matrix(gate)) for qubits, gate in block.gates]
+            if self._is_one_network:
+                applies.append(plan_gates(self.planner, (batch_size, 1, size, 1), gates))
+                continue
+            builds.append(plan_gates(self.planner, (batch_size, 1, size, size), gates))
+            matrix = torch.empty(batch_size, size, size, dtype=self.dtype)
+            applies.append(plan_gates(self.planner, (batch_size, 1, 2**self.n_qubits, 1), [(block.qubits, matrix)]))
+        naive = plan_gates(
+            ContractionPlanner("order", None),
+            (batch_size, 1, 2**self.n_qubits, 1),
+            [(gate.qubits, bound.matrix(gate)) for gate in self.program.fused],
+        )
+        return StepPlan(tuple(builds), tuple(applies), naive)
+
+    @property
+    def _is_one_network(self) -> bool:
+        return self.n_qubits < _ONE_NETWORK
+
+    @property
+    def _n_angles(self) -> int:
+        return sum(len(gate.slots) for gate in self.program.gates)
+
+    def _step(self, amplitudes: Tensor, angles: Tensor) -> tuple[Tensor, Tensor]:
+        bound = self.program.bind(angles, self.dtype)
+        psi = amplitudes[:, None, :, None]
+        for block in self._blocks:
+            gates = [(qubits, bound.matrix(gate)) for qubits, gate in block.gates]
+            psi = apply_gates(self.planner, psi, gates if self._is_one_network else [self._matrix(block, gates)])
+        evolved = psi[:, 0, :, 0]
+        return evolved, self.readout(evolved)
+
+    def _matrix(self, block: _Block, gates: Sequence[tuple[tuple[int, ...], Tensor]]) -> tuple[tuple[int, ...], Tensor]:
+        """A block's qubits and its matrix, (2**k, 2**k) or (batch, 2**k, 2**k)."""
+        size = 2 ** len(block.qubits)
+        batch = max((matrix.shape[0] for _, matrix in gates if matrix.dim() == 3), default=1)
+        identity = torch.eye(size, dtype=self.dtype, device=gates[0][1].device).expand(batch, 1, size, size)
+        return block.qubits, apply_gates(self.planner, identity, gates)[:, 0]
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """The contractions of one timestep: the blocks' matrices, then one product with the state for each block.
+
+    Printing it shows the price, against applying the gates one after the other, and every contraction.
+    """
+
+    builds: tuple[ContractionPlan, ...]
+    applies: tuple[ContractionPlan, ...]
+    naive: ContractionPlan
+
+    @property
+    def multiply_adds(self) -> int:
+        """Scalar multiply-adds of the timestep."""
+        return sum(plan.multiply_adds for plan in (*self.builds, *self.applies))
+
+    @property
+    def written(self) -> int:
+        """Elements written, intermediates and results."""
+        return sum(plan.written for plan in (*self.builds, *self.applies))
+
+    @property
+    def largest_intermediate(self) -> int:
+        """Elements of the largest tensor."""
+        return max(plan.largest_intermediate for plan in (*self.builds, *self.applies, self.naive))
+
+    def __str__(self) -> str:
+        head = [
+            f"one timestep: {len(self.naive.inputs) - 1} fused gates in {len(self.applies)} product(s) with the state",
+            f"  multiply-adds         {self.multiply_adds:.3e}   ({self.naive.multiply_adds:.3e} gate by gate)",
+            f"  elements written      {self.written:.3e}   ({self.naive.written:.3e} gate by gate: "
+            f"{self.naive.written / max(1, self.written):.2f}x fewer)",
+            f"  largest intermediate  {self.largest_intermediate:.3e} elements",
+        ]
+        return "\n".join([*head, *(str(plan) for plan in (*self.builds, *self.applies))])

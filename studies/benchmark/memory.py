@@ -1,0 +1,49 @@
+"""Peak memory of one training step, in a process of its own: `python -m studies.benchmark.memory SIMULATOR N ...`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import astuple, replace
+from pathlib import Path
+
+from backends.errors import InvalidInput
+from studies.benchmark.measure import load, train
+from studies.benchmark.workload import Workload
+
+
+def peak_bytes(name: str, workload: Workload) -> int:
+    """Return the peak of the resident memory during a training step, above what is resident before it.
+
+    Imports, compiled code and a first step of another size come before.
+
+    Raises:
+        InvalidInput: The step failed, for want of memory perhaps.
+    """
+    sizes = [str(size) for size in astuple(workload)]
+    command = [sys.executable, "-m", "studies.benchmark.memory", name, *sizes]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        told = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise InvalidInput(f"tnqrnn benchmark: {name} failed while its memory was measured: {told}")
+    return int(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _measure(name: str, workload: Workload) -> int:
+    train(load(name, small := replace(workload, n_qubits=4, batch=8, timesteps=2)), small)
+    simulate = load(name, workload)
+    before = _resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    train(simulate, workload)
+    return _resident("VmHWM") - before
+
+
+def _resident(field: str) -> int:
+    """VmRSS or VmHWM (the peak) of this process, in bytes."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
+    return 1024 * int(line.split()[1])
+
+
+if __name__ == "__main__":
+    print(json.dumps(_measure(sys.argv[1], Workload(*(int(size) for size in sys.argv[2:])))))
