@@ -17,6 +17,7 @@ from studies.tasks.header import header
 from studies.tasks.results import CellSummary, TaskResults
 from studies.tasks.statistics import smallest_p
 
+_MUCH = 1.2
 HEADINGS = {"real": "Real data", "synthetic": "Synthetic data"}
 
 
@@ -81,7 +82,18 @@ def verdict(results: TaskResults, reference: str) -> list[str]:
         sentences = [f"No cell was better than {name} here."]
     sentences += [f"{name} was ahead of {_by(cell, metric, lost=False)}." for cell in better]
     sentences += [f"{name} and {cell.planned.cell.name} were level." for cell in level]
-    return [*sentences, _power(max(len(cell.comparison.differences) for cell in compared if cell.comparison))]
+    pairs = max(len(cell.comparison.differences) for cell in compared if cell.comparison)
+    return [*sentences, *_larger(results, name), _power(pairs)]
+
+
+def _larger(results: TaskResults, name: str) -> list[str]:
+    """Say which cells are matched and yet part of a much larger model: their heads read more."""
+    reference = results.reference.planned.counts["total"]
+    totals = {cell.planned.cell.name: cell.planned.counts["total"] for cell in results.cells}
+    larger = [f"{cell} {total / reference:.1f}" for cell, total in totals.items() if total > _MUCH * reference]
+    if not larger:
+        return []
+    return [f"With embedding and head these are larger than {name}, by a factor of: {', '.join(larger)}."]
 
 
 def _power(pairs: int) -> str:
