@@ -20,6 +20,10 @@ def draw_task(results: TaskResults, path: Path) -> None:
             _draw_cell(axes, row, cell, cell is results.reference)
         for dash, (label, value) in zip(_DASHES * len(results.lines), results.lines.items(), strict=False):
             axes.axvline(value, color=EXACT, linestyle=dash, linewidth=1.2, label=f"{label}: {value:.4g}")
+        # Not from the data: a legend must not depend on which runs are done.
+        axes.plot([], [], color=EXACT, linewidth=3, label="mean of the seeds")
+        axes.plot([], [], "o", color=EXACT, label=f"one seed of {results.reference.planned.cell.name}")
+        axes.plot([], [], "o", color=EXACT, markerfacecolor="none", label="one seed of another cell")
         axes.set_yticks(range(len(results.cells)), [_label(cell) for cell in results.cells])
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
@@ -36,11 +40,9 @@ def _draw_cell(axes: Axes, row: int, cell: CellSummary, is_reference: bool) -> N
         return
     # The mean as a bar and the seeds as open or filled circles: told apart in grey print as well.
     colour = COLOURS[0] if is_reference else COLOURS[1]
-    labels = ("mean of the seeds", "one seed") if is_reference else (None, None)
     mean = sum(values) / len(values)
-    axes.plot([mean, mean], [row - 0.32, row + 0.32], color=colour, linewidth=3, label=labels[0])
-    face = colour if is_reference else "none"
-    axes.plot(values, [row] * len(values), "o", color=colour, markerfacecolor=face, label=labels[1])
+    axes.plot([mean, mean], [row - 0.32, row + 0.32], color=colour, linewidth=3)
+    axes.plot(values, [row] * len(values), "o", color=colour, markerfacecolor=colour if is_reference else "none")
 
 
 def _label(cell: CellSummary) -> str:
