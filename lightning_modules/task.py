@@ -23,6 +23,7 @@ from lightning_modules.loaders import Batch
 from lightning_modules.split_metrics import SplitMetrics
 from tnqrnn.cells import CELLS, create_cell, require_used
 from tnqrnn.matching import trained_parameters
+from tnqrnn.recurrence import OnBackend
 
 SPLITS = ("train", "val", "test")
 # A configuration may say how many layers a circuit has and be run with a cell without circuit; but whoever gives one
@@ -59,7 +60,7 @@ class SequenceTask(LightningModule):
         angle_scale: Size of the circuit's angles at the start; by default it shrinks with qubits, layers and length.
         precession: Angle in radians by which the last qubit turns about z at every timestep at the start, and qubit k
             by (k + 1) / n_qubits of it, so that the state tells the age of an input; 0 turns none.
-        backend: How the hidden state is held: statevector (exact) or mps (truncated).
+        backend: How the hidden state is held: statevector (exact), mps (truncated) or auto (chooses, says why).
         max_bond: Largest bond dimension of the mps backend; null never truncates.
         truncation_cutoff: Schmidt weight below which the mps backend truncates.
         shots: Measurements per readout; null for exact expectation values.
@@ -248,6 +249,11 @@ class SequenceTask(LightningModule):
         if require_memory is not None:
             require_memory(batch_size, self.device)
 
+    def backend_choices(self) -> list[str]:
+        """Return what `backend="auto"` chose and why, a sentence for each different choice; none for other backends."""
+        backends = [module.backend for module in self.modules() if isinstance(module, OnBackend)]
+        return list(dict.fromkeys(backend.choice for backend in backends if backend.choice is not None))
+
     def parameter_counts(self) -> dict[str, int]:
         """Return the number of trained parameters of embedding, cell and head, and of the whole task."""
         parts = {name: getattr(self, name, None) for name in ("embedding", "cell", "head")}
@@ -279,9 +285,12 @@ class SequenceTask(LightningModule):
 
     def _backend_options(self) -> dict[str, Any]:
         # Settings of the mps backend alone: switching the backend must not need other flags.
-        if self.hparams["backend"] != "mps":
+        if self.hparams["backend"] == "statevector":
             return {}
-        return {name: self.hparams[name] for name in ("max_bond", "truncation_cutoff")}
+        options = {name: self.hparams[name] for name in ("max_bond", "truncation_cutoff")}
+        if self.hparams["backend"] == "auto" and self.hparams["sequence_length"] is not None:
+            options["timesteps"] = self.hparams["sequence_length"]
+        return options
 
     def _truncation_error(self, state: Any) -> Tensor | None:
         truncates = self.hparams.get("backend") != "statevector"

@@ -202,7 +202,7 @@ class TaskCLI(LightningCLI):
         if "--model.noise_in" in given and exact and settings["model"]["depolarising"] == 0:
             raise InvalidInput("tnqrnn: --model.noise_in has no effect; add --model.shots or --model.depolarising.")
         for flag in ("--model.max_bond", "--model.truncation_cutoff"):
-            if flag in given and settings["model"]["backend"] != "mps":
+            if flag in given and settings["model"]["backend"] == "statevector":
                 raise InvalidInput(f"tnqrnn: {flag} is a setting of the mps backend; add --model.backend mps.")
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -246,6 +246,8 @@ class TaskCLI(LightningCLI):
         counts = model.parameter_counts()
         parts = ", ".join(f"{part} {count}" for part, count in counts.items() if part != "total")
         say(f"{self.task}: {counts['total']} parameters ({parts})")
+        for choice in model.backend_choices():
+            say(f"backend: {choice}")
         resume_from = self.run.last if resumes else None
         memory = PeakMemory()
         try:
