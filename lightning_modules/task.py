@@ -6,6 +6,7 @@ share are here. Nothing is simulated here: physics lives in `tnqrnn` and `backen
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from typing import Any, Protocol, cast
@@ -25,6 +26,7 @@ from tnqrnn.cells import CELLS, create_cell, require_used
 from tnqrnn.matching import trained_parameters
 from tnqrnn.recurrence import OnBackend
 
+OVER_BUDGET = ("warn", "stop")
 SPLITS = ("train", "val", "test")
 # A configuration may say how many layers a circuit has and be run with a cell without circuit; but whoever gives one
 # of these means it.
@@ -63,6 +65,8 @@ class SequenceTask(LightningModule):
         backend: How the hidden state is held: statevector (exact), mps (truncated) or auto (chooses, says why).
         max_bond: Largest bond dimension of the mps backend; null never truncates.
         truncation_cutoff: Schmidt weight below which the mps backend truncates.
+        truncation_budget: Largest truncation error that a sequence may gather; null sets no limit.
+        over_budget: What to do beyond it: warn (once) or stop.
         shots: Measurements per readout; null for exact expectation values.
         shot_noise: How readouts from shots are drawn: gaussian or multinomial (tnqrnn/noise.py).
         depolarising: Probability with which every qubit is depolarised before it is read.
@@ -74,7 +78,7 @@ class SequenceTask(LightningModule):
 
     Raises:
         InvalidInput: A setting that no cell can be built from.
-        TrainingStopped: The loss became NaN or infinite in training.
+        TrainingStopped: The loss became NaN or infinite in training, or the truncation error exceeds its budget.
     """
 
     def __init__(
@@ -97,6 +101,8 @@ class SequenceTask(LightningModule):
         backend: str = "statevector",
         max_bond: int | None = 16,
         truncation_cutoff: float = 0.0,
+        truncation_budget: float | None = None,
+        over_budget: str = "warn",
         shots: int | None = None,
         shot_noise: str = "gaussian",
         depolarising: float = 0.0,
@@ -112,6 +118,10 @@ class SequenceTask(LightningModule):
             raise InvalidInput(f"task: learning_rate must be above 0, got {learning_rate!r}.")
         if not cell_rate > 0:
             raise InvalidInput(f"task: cell_rate must be above 0, got {cell_rate!r}.")
+        if truncation_budget is not None and not truncation_budget > 0:
+            raise InvalidInput(f"task: truncation_budget must be above 0, or null, got {truncation_budget!r}.")
+        require_choice("task", "over_budget", over_budget, OVER_BUDGET)
+        self._is_over_budget = False
         self.cell = self.build_cell()
         self.head = nn.Linear(cast(RecurrentCell, self.cell).output_size, output_size)
         scores = self.build_scores(output_size)
@@ -264,8 +274,9 @@ class SequenceTask(LightningModule):
         loss, outputs, state = self.loss(batch, self.initial_state(split))
         self.keep_state(split, state)
         with torch.no_grad():
-            scored = self.scored(outputs, batch[1])
-            self._metrics(split).record(loss, self._truncation_error(state), *scored, samples=self.weight(batch))
+            scored, error = self.scored(outputs, batch[1]), self._truncation_error(state)
+            self._metrics(split).record(loss, error, *scored, samples=self.weight(batch))
+            self._watch_budget(error)
         return loss
 
     def _outputs(self, batch_inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
@@ -295,6 +306,21 @@ class SequenceTask(LightningModule):
     def _truncation_error(self, state: Any) -> Tensor | None:
         truncates = self.hparams.get("backend") != "statevector"
         return getattr(state, "truncation_error", None) if truncates else None
+
+    def _watch_budget(self, error: Tensor | None) -> None:
+        """Warn or stop where a sequence's truncation error exceeds its budget."""
+        budget = self.hparams["truncation_budget"]
+        if budget is None or error is None or float(error.max()) <= budget:
+            return
+        told = (
+            f"{type(self).__name__}: the truncation error of a sequence reached {float(error.max()):.2g}, above "
+            f"model.truncation_budget {budget:g}; raise model.max_bond (now {self.hparams['max_bond']}) or the budget."
+        )
+        if self.hparams["over_budget"] == "stop":
+            raise TrainingStopped(told)
+        if not self._is_over_budget:
+            logging.getLogger("tnqrnn").warning(told)
+        self._is_over_budget = True
 
     def _require_finite(self, loss: Tensor) -> None:
         if not torch.isfinite(loss):

@@ -69,7 +69,9 @@ BATCH_LIMITS = {
 TRAINER_DEFAULTS = {"accelerator": "cpu", "devices": 1, "log_every_n_steps": 10}
 # How the command line spells the settings that are meant for certain cells.
 CELL_FLAGS = {setting: (f"--model.{setting}",) for setting in SPECIAL} | {
-    "backend_options": ("--model.max_bond", "--model.truncation_cutoff")
+    "backend_options": tuple(
+        f"--model.{name}" for name in ("max_bond", "truncation_cutoff", "truncation_budget", "over_budget")
+    )
 }
 
 
@@ -201,7 +203,7 @@ class TaskCLI(LightningCLI):
                 raise InvalidInput(f"tnqrnn: {flag} has no effect on exact readouts; add --model.shots.")
         if "--model.noise_in" in given and exact and settings["model"]["depolarising"] == 0:
             raise InvalidInput("tnqrnn: --model.noise_in has no effect; add --model.shots or --model.depolarising.")
-        for flag in ("--model.max_bond", "--model.truncation_cutoff"):
+        for flag in CELL_FLAGS["backend_options"]:
             if flag in given and settings["model"]["backend"] == "statevector":
                 raise InvalidInput(f"tnqrnn: {flag} is a setting of the mps backend; add --model.backend mps.")
 

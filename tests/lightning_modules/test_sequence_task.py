@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
+from backends.errors import InvalidInput
 from lightning_modules.digits import DigitsClassifier
+from lightning_modules.errors import TrainingStopped
 from lightning_modules.split_metrics import SplitMetrics
 from tests.lightning_modules.small_runs import Fit, only_run
 
@@ -61,6 +63,23 @@ def test_truncation_error_is_reported_by_mean_and_maximum() -> None:
     assert expected.max() > 0  # a product state cannot hold what the entangler makes
     torch.testing.assert_close(metrics["truncation_error"], expected.mean().to(metrics["truncation_error"].dtype))
     torch.testing.assert_close(metrics["truncation_error_max"], expected.max().to(metrics["truncation_error"].dtype))
+
+
+def test_a_truncation_error_beyond_its_budget_warns_once_or_stops(caplog: pytest.LogCaptureFixture) -> None:
+    batch = torch.rand(7, 5, 3), torch.zeros(7, dtype=torch.long)
+    settings = {**SMALL_MODEL, "backend": "mps", "max_bond": 1, "angle_scale": 1.0}
+    worst = float(DigitsClassifier(**settings).cell(batch[0])[1].truncation_error.max())
+    assert worst > 1e-3
+    DigitsClassifier(**settings, truncation_budget=100.0, over_budget="stop")._step(batch, "val")
+    with pytest.raises(TrainingStopped, match=r"above model.truncation_budget 1e-09; raise model.max_bond \(now 1\)"):
+        DigitsClassifier(**settings, truncation_budget=1e-9, over_budget="stop")._step(batch, "train")
+    task = DigitsClassifier(**settings, truncation_budget=1e-9)
+    for _ in range(2):
+        task._step(batch, "train")
+    assert [record.getMessage().count("truncation_budget 1e-09") for record in caplog.records] == [1]
+    for wrong in ({"truncation_budget": 0.0}, {"over_budget": "stopp"}):
+        with pytest.raises(InvalidInput, match=next(iter(wrong))):
+            DigitsClassifier(**SMALL_MODEL, **wrong)
 
 
 def test_settings_of_mps_are_ignored_by_the_statevector() -> None:
