@@ -11,11 +11,13 @@ The same settings always lead to the same directory, so asking again finds the r
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -98,6 +100,24 @@ def config_hash(settings: Mapping[str, Any]) -> str:
     trainer = dict(relevant.get("trainer") or {})
     relevant["trainer"] = {key: value for key, value in trainer.items() if key not in TRAINER_NOT_HASHED}
     return sha256(json.dumps(_without_null(relevant), sort_keys=True).encode()).hexdigest()[:8]
+
+
+@contextmanager
+def alone_in(folder: Path, who: str, remedy: str) -> Iterator[None]:
+    """Refuse a folder in which another process is at work: two must not write into one run.
+
+    The lock goes with the process, however it ends. Makes the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InvalidInput(f"{who}: another process is at work in {folder}; wait for it, or {remedy}.") from error
+        try:
+            yield
+        finally:
+            Path(file.name).unlink(missing_ok=True)
 
 
 def require_writable(folder: Path, flag: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentError
 from collections.abc import Sequence
+from contextlib import nullcontext
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,14 @@ from lightning_modules.metrics_log import MetricsLog
 from lightning_modules.progress import progress_callback
 from lightning_modules.refusals import explain
 from lightning_modules.registry import TASKS
-from lightning_modules.run_directory import RunDirectory, environment, require_writable, write_atomically, write_json
+from lightning_modules.run_directory import (
+    RunDirectory,
+    alone_in,
+    environment,
+    require_writable,
+    write_atomically,
+    write_json,
+)
 from lightning_modules.task import SequenceTask
 from tnqrnn.cells import CELLS, SPECIAL, require_used
 
@@ -237,8 +245,14 @@ class TaskCLI(LightningCLI):
     # The commands ----------------------------------------------------------------------------------------------------
 
     def fit(self, model: SequenceTask, datamodule: SequenceData) -> None:
-        """Train, test the best checkpoint, and write the result."""
+        """Train, test the best checkpoint, and write the result; alone in the run's directory."""
         model.require_memory(datamodule.batch_size)
+        # Of several processes of one training, the first stands for all.
+        lock = alone_in(self.run.path, "tnqrnn fit", "choose another --runs or --seed")
+        with lock if self.trainer.is_global_zero else nullcontext():
+            self._fit(model, datamodule)
+
+    def _fit(self, model: SequenceTask, datamodule: SequenceData) -> None:
         resumes = self._resumes(model)
         write_atomically(self.run.config, self.config_text)
         facts = datamodule.facts()

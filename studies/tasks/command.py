@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from backends.errors import InvalidInput, require_positive_int
+from backends.errors import require_positive_int
 from lightning_modules.cli import exit_code
 from lightning_modules.errors import TrainingStopped
-from lightning_modules.run_directory import require_writable
+from lightning_modules.run_directory import alone_in, require_writable
 from studies.arguments import Parser
 from studies.tasks.grid import Grid
 
@@ -56,7 +54,7 @@ def _run(argv: Sequence[str]) -> None:
     if given.dry_run:
         study.show(console)
         return
-    with _alone(given.out):
+    with alone_in(given.out, "tnqrnn study tasks", "choose another --out"):
         try:
             if not given.report_only:
                 study.carry_out(given.jobs, console)
@@ -70,17 +68,3 @@ def _run(argv: Sequence[str]) -> None:
             f"tnqrnn study tasks: not everything was done, some is without a result ({unfinished}); "
             f"{given.out / 'results.md'} says why, and the same command tries it again."
         )
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Refuse a folder in which another process is at work: two must not write into one run."""
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InvalidInput(
-                f"tnqrnn study tasks: another study is at work in {out}; wait for it, or choose another --out."
-            ) from error
-        yield  # the lock goes with the file, also when the process is killed

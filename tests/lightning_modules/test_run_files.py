@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -46,6 +48,28 @@ def test_a_finished_run_is_not_repeated(fit: Fit, tmp_path: Path, capsys: pytest
     assert fit("--trainer.enable_progress_bar", "false", "--checkpoint_every", "2") == 0
     assert capsys.readouterr().out == f"already done: {run / 'result.json'}\n"
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
+def test_two_processes_do_not_share_a_run(fit: Fit, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit() == 0
+    run = only_run(tmp_path / "runs")
+    (run / "result.json").unlink()
+    script = (
+        "import sys; from pathlib import Path; from lightning_modules.run_directory import alone_in\n"
+        "with alone_in(Path(sys.argv[1]), 'other', ''): print('in', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", script, str(run)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "in\n"
+        capsys.readouterr()
+        assert fit() == 2
+        told = capsys.readouterr().err.strip()
+        assert "\n" not in told
+        assert f"another process is at work in {run}; wait for it, or choose another --runs or --seed" in told
+        other.kill()  # no chance to tidy up: the lock goes with the process
+    assert fit() == 0
+    assert not (run / ".lock").exists()
 
 
 def test_hash_depends_on_what_can_change_the_result() -> None:

@@ -161,7 +161,7 @@ def test_two_studies_do_not_share_a_folder(out: Path, arguments: list[str], caps
     with (out / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert main(arguments) == 2
-    assert "another study is at work" in capsys.readouterr().err
+    assert "another process is at work" in capsys.readouterr().err
 
 
 def test_a_failing_cell_is_reported_and_the_rest_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
