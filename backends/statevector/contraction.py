@@ -39,10 +39,12 @@ class ContractionEngine:
 
     def __init__(self, program: GateProgram, n_qubits: int, dtype: torch.dtype, planner: ContractionPlanner) -> None:
         self.program, self.n_qubits, self.dtype, self.planner = program, n_qubits, dtype, planner
-        width = n_qubits if n_qubits < _ONE_NETWORK else BLOCK_WIDTH
+        groups = group_by_qubits(program.fused, BLOCK_WIDTH)
+        if self._is_one_network:
+            groups = [(tuple(range(n_qubits)), list(program.fused))]
         self._blocks = [
             _Block(qubits, tuple((tuple(qubits.index(q) for q in gate.qubits), gate) for gate in gates))
-            for qubits, gates in group_by_qubits(program.fused, width)
+            for qubits, gates in groups
         ]
 
     def step(self, amplitudes: Tensor, angles: Tensor) -> tuple[Tensor, Tensor]:
@@ -69,8 +71,9 @@ class ContractionEngine:
             if self._is_one_network:
                 applies.append(plan_gates(self.planner, (batch_size, 1, size, 1), gates))
                 continue
-            builds.append(plan_gates(self.planner, (batch_size, 1, size, size), gates))
-            matrix = torch.empty(batch_size, size, size, dtype=self.dtype)
+            has_angles = any(matrix.dim() == 3 for _, matrix in gates)
+            builds.append(plan_gates(self.planner, (batch_size if has_angles else 1, 1, size, size), gates))
+            matrix = torch.empty(*([batch_size] if has_angles else []), size, size, dtype=self.dtype)
             applies.append(plan_gates(self.planner, (batch_size, 1, 2**self.n_qubits, 1), [(block.qubits, matrix)]))
         naive = plan_gates(
             ContractionPlanner("order", None),
@@ -99,9 +102,10 @@ class ContractionEngine:
     def _matrix(self, block: _Block, gates: Sequence[tuple[tuple[int, ...], Tensor]]) -> tuple[tuple[int, ...], Tensor]:
         """A block's qubits and its matrix, (2**k, 2**k) or (batch, 2**k, 2**k)."""
         size = 2 ** len(block.qubits)
-        batch = max((matrix.shape[0] for _, matrix in gates if matrix.dim() == 3), default=1)
-        identity = torch.eye(size, dtype=self.dtype, device=gates[0][1].device).expand(batch, 1, size, size)
-        return block.qubits, apply_gates(self.planner, identity, gates)[:, 0]
+        batches = [matrix.shape[0] for _, matrix in gates if matrix.dim() == 3]
+        identity = torch.eye(size, dtype=self.dtype, device=gates[0][1].device)
+        matrix = apply_gates(self.planner, identity.expand(max(batches, default=1), 1, size, size), gates)[:, 0]
+        return block.qubits, matrix if batches else matrix[0]
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,22 @@ def test_engines_agree(n_qubits: int, batch: int, dtype: torch.dtype) -> None:
         )
 
 
+@pytest.mark.parametrize("n_qubits", [4, 10])
+@pytest.mark.parametrize("gates", [[], [("h", 2)], [("h", 3), ("cx", 3, 1)]])
+def test_engines_agree_where_gates_leave_qubits_out(n_qubits: int, gates: list[tuple[Any, ...]]) -> None:
+    circuit = Circuit(n_qubits)
+    for name, *qubits in gates:
+        circuit.append(name, *qubits)
+    start, results = random_states(n_qubits, 3), []
+    for engine in ("kernel", "contraction"):
+        backend = create_backend("statevector", circuit, engine=engine, dtype=torch.complex128)
+        state, z = backend.step(backend.from_dense(start), torch.zeros(3, 0, dtype=torch.float64))
+        results.append((backend.to_dense(state), z))
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-14)
+    assert "one timestep" in str(backend.contraction_plan(3))  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("n_qubits", [5, 9])
 def test_reversible_gradient_is_the_stored_one(n_qubits: int) -> None:
     circuit = circuit_of_everything(n_qubits)
