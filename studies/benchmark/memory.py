@@ -6,9 +6,9 @@ import json
 import subprocess
 import sys
 from dataclasses import astuple, replace
-from pathlib import Path
 
 from backends.errors import InvalidInput
+from lightning_modules.measured import PeakMemory
 from studies.benchmark.measure import load, train
 from studies.benchmark.workload import Workload
 
@@ -33,16 +33,9 @@ def peak_bytes(name: str, workload: Workload) -> int:
 def _measure(name: str, workload: Workload) -> int:
     train(load(name, small := replace(workload, n_qubits=4, batch=8, timesteps=2)), small)
     simulate = load(name, workload)
-    before = _resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    memory = PeakMemory()
     train(simulate, workload)
-    return _resident("VmHWM") - before
-
-
-def _resident(field: str) -> int:
-    """VmRSS or VmHWM (the peak) of this process, in bytes."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
-    return 1024 * int(line.split()[1])
+    return memory.above_start()
 
 
 if __name__ == "__main__":
