@@ -123,4 +123,4 @@ class StatevectorBackend(Backend[StatevectorState]):
 
     def contraction_plan(self, batch_size: int) -> StepPlan:
         """Return the plan of one timestep by contractions, to print its order, multiply-adds, largest intermediate."""
-        return self._contraction.plan(batch_size)
+        return self._contraction.plan(torch.zeros(batch_size, self.n_angles, dtype=self.real_dtype))

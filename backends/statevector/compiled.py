@@ -70,7 +70,7 @@ def _apply(amplitudes: Tensor, half: Any, program: KernelProgram) -> tuple[Tenso
     z, norms = torch.empty(batch, 3 * n, dtype=real), torch.empty(batch, dtype=real)
     fixed, _ = _constants(program, real)
     arrays = [_real(amplitudes), half, n, *program.tables, fixed, _real(out), z.numpy(), norms.numpy()]
-    spreading.forward(arrays)
+    spreading.forward(program, arrays)
     return out, z, norms
 
 
@@ -91,7 +91,7 @@ def _pull_back(
     arrays = [_real(out), _real(nothing if g_out is None else g_out), half, z.numpy(), norms.numpy(), _numpy(g_z)]
     arrays += [program.n_qubits, *program.tables, *_constants(program, z.dtype)]
     arrays += [_real(before), _real(g_before), g_angles.numpy()]
-    spreading.backward(arrays)
+    spreading.backward(program, arrays)
     return before, g_before, g_angles
 
 

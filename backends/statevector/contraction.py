@@ -61,9 +61,9 @@ class ContractionEngine:
         readouts: Tensor = torch.cat(one_qubit_readouts(psi, psi), -1) / norm
         return readouts
 
-    def plan(self, batch_size: int) -> StepPlan:
-        """Return the plans of one timestep."""
-        bound = self.program.bind(torch.zeros(batch_size, self._n_angles, dtype=self.dtype.to_real()), self.dtype)
+    def plan(self, angles: Tensor) -> StepPlan:
+        """Return the plans of one timestep with angles (batch, n_angles), of which the batch alone matters."""
+        bound, batch_size = self.program.bind(angles, self.dtype), len(angles)
         builds, applies = [], []
         for block in self._blocks:
             size = 2 ** len(block.qubits)
@@ -85,10 +85,6 @@ class ContractionEngine:
     @property
     def _is_one_network(self) -> bool:
         return self.n_qubits < _ONE_NETWORK
-
-    @property
-    def _n_angles(self) -> int:
-        return sum(len(gate.slots) for gate in self.program.gates)
 
     def _step(self, amplitudes: Tensor, angles: Tensor) -> tuple[Tensor, Tensor]:
         bound = self.program.bind(angles, self.dtype)
@@ -132,7 +128,7 @@ class StepPlan:
     @property
     def largest_intermediate(self) -> int:
         """Elements of the largest tensor."""
-        return max(plan.largest_intermediate for plan in (*self.builds, *self.applies, self.naive))
+        return max((plan.largest_intermediate for plan in (*self.builds, *self.applies)), default=0)
 
     def __str__(self) -> str:
         head = [

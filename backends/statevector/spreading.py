@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from backends.statevector import kernel
+from backends.statevector.pairs import KernelProgram
 from backends.statevector.simd import LANES
 
 # Rows updated by gates, over all tiles, below which handing work to another thread costs more than it saves (100 us).
@@ -34,23 +35,23 @@ _A_MOMENT = 2.0
 _called: set[tuple[Any, Any]] = set()
 
 
-def forward(arrays: Sequence[Any]) -> None:
+def forward(program: KernelProgram, arrays: Sequence[Any]) -> None:
     """Carry out `kernel.forward` on all tiles; `arrays` are its arguments but for the range of tiles."""
-    _spread(arrays, arrays[0], arrays[6], kernel.forward, _forward_shared)
+    _spread(program, arrays, kernel.forward, _forward_shared)
 
 
-def backward(arrays: Sequence[Any]) -> None:
+def backward(program: KernelProgram, arrays: Sequence[Any]) -> None:
     """Carry out `kernel.backward` on all tiles."""
-    _spread(arrays, arrays[0], arrays[10], kernel.backward, _backward_shared)
+    _spread(program, arrays, kernel.backward, _backward_shared)
 
 
-def _spread(arrays: Sequence[Any], states: Any, ops: Any, over_tiles: Any, over_blocks: Any) -> None:
+def _spread(program: KernelProgram, arrays: Sequence[Any], over_tiles: Any, over_blocks: Any) -> None:
+    states = arrays[0]
     if (over_tiles, states.dtype) not in _called:
         with _announced():
             over_tiles(*arrays, 0, 0)
         _called.add((over_tiles, states.dtype))
-    batch, rows = states.shape[:2]
-    tiles, threads, updates = -(-batch // LANES), torch.get_num_threads(), len(ops) * rows
+    tiles, threads, updates = -(-len(states) // LANES), torch.get_num_threads(), program.row_updates
     if threads > tiles and updates >= _WORTH_SHARING:
         over_blocks(_Team(threads), tiles, *arrays)
     elif tiles * updates < _WORTH_A_THREAD:
