@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -9,19 +10,23 @@ from torch import Tensor
 
 from backends.base import Backend
 from backends.circuit import Circuit
-from backends.errors import InvalidInput, require_number, require_positive_int
+from backends.errors import InvalidInput, require_choice, require_number, require_positive_int
 from backends.local import apply_gates
 from backends.memory import require_memory
 from backends.mps.canonical import canonicalise
+from backends.mps.compiled import compiled_gates
 from backends.mps.layout import Layout
 from backends.mps.ledger import Ledger
 from backends.mps.moves import Truncation, insert_factors, shift_centre, split_pair, truncate_sweep
+from backends.mps.program import MPSProgram, compile_schedule
 from backends.mps.readout import readouts, schmidt_values
-from backends.mps.schedule import Operation, schedule
+from backends.mps.schedule import Operation, next_centre, schedule
 from backends.mps.state import MPSState
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner
 from backends.program import BoundProgram, FusedGate
 from backends.statevector import StatevectorBackend, StatevectorState
+from backends.statevector.backend import ENGINES
+from backends.statevector.pairs import Constants, PairOperation, pair_operations
 
 if TYPE_CHECKING:
     import quimb.tensor as qtn
@@ -33,6 +38,9 @@ class MPSBackend(Backend[MPSState]):
     `max_bond`: largest bond dimension chi, at least 1; None never truncates (and then needs as much memory as the
     statevector). `truncation_cutoff` in [0, 1): squared Schmidt values of the normalised state up to this weight are
     dropped as well; shapes stay the same.
+
+    `engine` says how gates are applied. "kernel": the compiled kernel for the CPU (see `kernel`), for circuits whose
+    gates act on neighbouring sites. "contraction": torch operations on any device. "auto": the kernel where it serves.
     """
 
     name = "mps"
@@ -44,6 +52,7 @@ class MPSBackend(Backend[MPSState]):
         *,
         max_bond: int | None = 16,
         truncation_cutoff: float = 0.0,
+        engine: str = "auto",
         dtype: torch.dtype = torch.complex64,
         planner: ContractionPlanner = DEFAULT_PLANNER,
     ) -> None:
@@ -51,12 +60,35 @@ class MPSBackend(Backend[MPSState]):
         if max_bond is not None:
             require_positive_int(self.name, "max_bond (or None, which never truncates)", max_bond)
         require_number(self.name, "truncation_cutoff", truncation_cutoff, 0, 1)
+        self._engine = require_choice(self.name, "engine", engine, ENGINES)
         self._layout = Layout.of(circuit.n_qubits, max_bond)
         self._truncation = Truncation(max_bond or 1, float(truncation_cutoff))
+        self._kernel_programs: dict[int, MPSProgram] = {}
         self._operations = schedule(self._program.fused, self._layout)
         # A single block holds all amplitudes: then this is the statevector under another name.
         self._exact = StatevectorBackend(circuit, dtype=dtype, planner=planner) if self._layout.n_sites == 1 else None
         self._home = next((op.first for op in self._operations if op.needs_centre), 0)
+        if engine == "kernel" and not self._neighbouring:
+            raise InvalidInput("mps: engine='kernel' serves gates on neighbouring sites only; leave engine out.")
+
+    @cached_property
+    def _neighbouring(self) -> bool:
+        """Whether no operation reaches farther than to the next site."""
+        return all(operation.last - operation.first <= 1 for operation in self._operations)
+
+    def _uses_kernel(self, device: torch.device) -> bool:
+        return self._neighbouring and self._engine != "contraction" and device.type == "cpu"
+
+    @cached_property
+    def _pairs(self) -> tuple[tuple[Operation[PairOperation], ...], Constants]:
+        pairs, constants = pair_operations(self._program.gates)
+        return schedule(pairs, self._layout), constants
+
+    def _kernel_program(self, centre: int) -> MPSProgram:
+        """The program of a timestep that begins with the centre at `centre`, compiled once."""
+        if centre not in self._kernel_programs:
+            self._kernel_programs[centre] = compile_schedule(*self._pairs, self._layout, centre)
+        return self._kernel_programs[centre]
 
     @property
     def max_bond(self) -> int | None:
@@ -100,7 +132,7 @@ class MPSBackend(Backend[MPSState]):
                 tensor = torch.eye(left, width * right, dtype=self.dtype, device=device)
             sites.append(tensor.reshape(1, left, width, right).repeat(batch_size, 1, 1, 1))
         ledger = Ledger.empty(batch_size, self.real_dtype, device)
-        return MPSState(self._layout, tuple(sites), self._home, ledger)
+        return MPSState.of_sites(self._layout, sites, self._home, ledger)
 
     def _check_state(self, state: object) -> None:
         super()._check_state(state)
@@ -113,13 +145,16 @@ class MPSBackend(Backend[MPSState]):
 
     def _step(self, state: MPSState, angles: Tensor) -> tuple[MPSState, Tensor]:
         if self._exact is not None:
-            exact, z = self._exact.step(StatevectorState(self.n_qubits, state.sites[0].flatten(1)), angles)
-            site = exact.amplitudes.reshape(state.sites[0].shape)
-            return MPSState(self._layout, (site,), state.centre, state.ledger), z
+            exact, z = self._exact.step(StatevectorState(self.n_qubits, state.numbers), angles)
+            return MPSState(self._layout, exact.amplitudes, state.centre, state.ledger), z
         evolved = self._evolve(state, angles)
         return evolved, readouts(evolved)
 
     def _evolve(self, state: MPSState, angles: Tensor) -> MPSState:
+        if self._uses_kernel(angles.device):
+            program = self._kernel_program(state.centre)
+            numbers, sums = compiled_gates(state.numbers, angles, program, self._truncation.cutoff)
+            return MPSState(self._layout, numbers, program.centre, state.ledger.plus(sums))
         bound = self._program.bind(angles, self.dtype)
         sites, centre, ledger = list(state.sites), state.centre, state.ledger
         for index, operation in enumerate(self._operations):
@@ -127,27 +162,22 @@ class MPSBackend(Backend[MPSState]):
                 self._apply_within(sites, operation, bound)
                 continue
             centre = shift_centre(sites, centre, min(max(centre, operation.first), operation.last))
-            rightwards = self._next_centre(index) >= operation.last
+            rightwards = next_centre(self._operations, index) >= operation.last
             if operation.last == operation.first + 1:
                 theta = self._apply_across(sites, operation, bound)
                 ledger = split_pair(sites, operation.first, theta, self._truncation, ledger, centre_right=rightwards)
             else:
                 ledger = self._apply_far(sites, operation, bound, ledger, rightwards)
             centre = operation.last if rightwards else operation.first
-        return MPSState(self._layout, tuple(sites), centre, ledger)
+        return MPSState.of_sites(self._layout, sites, centre, ledger)
 
-    def _next_centre(self, index: int) -> int:
-        """First site of the next operation that truncates, looking on into the next timestep."""
-        following = self._operations[index + 1 :] + self._operations
-        return next(op.first for op in following if op.needs_centre)
-
-    def _apply_within(self, sites: list[Tensor], operation: Operation, bound: BoundProgram) -> None:
+    def _apply_within(self, sites: list[Tensor], operation: Operation[FusedGate], bound: BoundProgram) -> None:
         """Gates within one block: unitary on its qubits, so isometries stay isometries wherever the centre is."""
         site = operation.first
         gates = [(self._positions(gate, site), bound.matrix(gate)) for gate in operation.gates]
         sites[site] = apply_gates(self._planner, sites[site], gates)
 
-    def _apply_across(self, sites: list[Tensor], operation: Operation, bound: BoundProgram) -> Tensor:
+    def _apply_across(self, sites: list[Tensor], operation: Operation[FusedGate], bound: BoundProgram) -> Tensor:
         """Merge two neighbouring blocks and apply gates: (batch, left, 2**width, 2**width, right)."""
         first, second = sites[operation.first], sites[operation.last]
         merged = first.flatten(1, 2) @ second.flatten(2)
@@ -159,7 +189,7 @@ class MPSBackend(Backend[MPSState]):
     def _apply_far(
         self,
         sites: list[Tensor],
-        operation: Operation,
+        operation: Operation[FusedGate],
         bound: BoundProgram,
         ledger: Ledger,
         rightwards: bool,
@@ -184,7 +214,7 @@ class MPSBackend(Backend[MPSState]):
 
     def _readout(self, state: MPSState) -> Tensor:
         if self._exact is not None:
-            return self._exact.readout(StatevectorState(self.n_qubits, state.sites[0].flatten(1)))
+            return self._exact.readout(StatevectorState(self.n_qubits, state.numbers))
         return readouts(state)
 
     def _from_dense(self, amplitudes: Tensor) -> MPSState:
@@ -199,7 +229,7 @@ class MPSBackend(Backend[MPSState]):
             sites.append(pair[0])
             rest = pair[1].reshape(batch, right, -1)
         sites.append(rest.reshape(batch, rest.shape[1], -1, 1))
-        return MPSState(self._layout, tuple(sites), len(sites) - 1, ledger)
+        return MPSState.of_sites(self._layout, sites, len(sites) - 1, ledger)
 
     def _schmidt_values(self, state: MPSState) -> list[Tensor]:
         return schmidt_values(state)

@@ -39,6 +39,10 @@ class Ledger:
         angle = torch.asin(torch.sqrt(discarded.clamp(0, 1)))
         return Ledger(self.weight + discarded, self.angle + angle)
 
+    def plus(self, sums: Tensor) -> Ledger:
+        """Return the ledger after truncations whose sums of epsilon and of its angle are `sums` (batch, 2)."""
+        return Ledger(self.weight + sums[:, 0], self.angle + sums[:, 1])
+
     @property
     def infidelity_bound(self) -> Tensor:
         """(batch,): upper bound on 1 - fidelity with the state that was never truncated."""

@@ -6,19 +6,21 @@ contraction and, for two blocks, one truncation. Gates on different blocks commu
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Generic
 
 from backends.mps.layout import Layout
-from backends.program import FusedGate
+from backends.program import G
 
 
 @dataclass(frozen=True)
-class Operation:
+class Operation(Generic[G]):
     """Gates on the sites `first..last`. More than two sites means one single gate between the two ends."""
 
     first: int
     last: int
-    gates: tuple[FusedGate, ...]
+    gates: tuple[G, ...]
 
     @property
     def needs_centre(self) -> bool:
@@ -27,30 +29,36 @@ class Operation:
 
 
 @dataclass
-class _Group:
+class _Group(Generic[G]):
     first: int
     last: int
-    gates: list[FusedGate] = field(default_factory=list)
+    gates: list[G] = field(default_factory=list)
 
 
-def schedule(fused: tuple[FusedGate, ...], layout: Layout) -> tuple[Operation, ...]:
-    """Return the operations that carry out the fused gates on this layout, in order."""
-    open_groups: list[_Group] = []
-    done: list[Operation] = []
+def next_centre(operations: Sequence[Operation[Any]], index: int) -> int:
+    """First site of the next operation that truncates, after number `index` and looking on into the next timestep."""
+    following = (*operations[index + 1 :], *operations)
+    return next(operation.first for operation in following if operation.needs_centre)
 
-    def close(groups: list[_Group]) -> None:
+
+def schedule(gates: Iterable[G], layout: Layout) -> tuple[Operation[G], ...]:
+    """Return the operations that carry out the gates on this layout, in order."""
+    open_groups: list[_Group[G]] = []
+    done: list[Operation[G]] = []
+
+    def close(groups: list[_Group[G]]) -> None:
         for group in sorted(groups, key=lambda group: group.first):
             open_groups.remove(group)
             done.append(Operation(group.first, group.last, tuple(group.gates)))
 
-    for gate in fused:
+    for gate in gates:
         sites = [layout.find(qubit)[0] for qubit in gate.qubits]
         first, last = min(sites), max(sites)
         touched = [group for group in open_groups if group.first <= last and group.last >= first]
-        union = _Group(min([first, *(g.first for g in touched)]), max([last, *(g.last for g in touched)]))
+        union = _Group[G](min([first, *(g.first for g in touched)]), max([last, *(g.last for g in touched)]))
         if union.last - union.first > 1:
             close(touched)
-            union, touched = _Group(first, last), []
+            union, touched = _Group[G](first, last), []
         for group in touched:
             open_groups.remove(group)
             union.gates += group.gates

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import torch
 from torch import Tensor
 
 from backends.base import State
@@ -17,12 +18,28 @@ from backends.planning import Labels
 
 @dataclass(frozen=True, eq=False)
 class MPSState(State):
-    """Site tensors (batch, left bond, 2**width, right bond) in canonical form around `centre`; see `mps`."""
+    """Site tensors in canonical form around `centre`; see `mps`.
+
+    `numbers` (batch, total) holds them one after the other; `sites` are views of it, each (batch, left bond, 2**width,
+    right bond).
+    """
 
     layout: Layout
-    sites: tuple[Tensor, ...]
+    numbers: Tensor
     centre: int
     ledger: Ledger
+
+    @classmethod
+    def of_sites(cls, layout: Layout, sites: Sequence[Tensor], centre: int, ledger: Ledger) -> Self:
+        """Return the state with these site tensors."""
+        return cls(layout, torch.cat([site.flatten(1) for site in sites], 1), centre, ledger)
+
+    @property
+    def sites(self) -> tuple[Tensor, ...]:
+        """The site tensors."""
+        shapes = self.layout.shapes()
+        parts = self.numbers.split([left * width * right for left, width, right in shapes], 1)
+        return tuple(part.unflatten(1, shape) for part, shape in zip(parts, shapes, strict=True))
 
     @property
     def n_qubits(self) -> int:  # type: ignore[override]
@@ -34,19 +51,19 @@ class MPSState(State):
         return self.layout
 
     def where(self, mask: Tensor, other: Self) -> Self:
-        if isinstance(other, MPSState) and other.structure == self.structure:
+        if isinstance(other, MPSState) and other.structure == self.structure and other.centre != self.centre:
             sites = list(other.sites)
             centre = shift_centre(sites, other.centre, self.centre)
-            other = type(self)(other.layout, tuple(sites), centre, other.ledger)
+            other = self.of_sites(other.layout, sites, centre, other.ledger)
         return super().where(mask, other)
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        return (*self.sites, self.ledger.weight, self.ledger.angle)
+        return self.numbers, self.ledger.weight, self.ledger.angle
 
     def _replace(self, tensors: Sequence[Tensor]) -> Self:
-        *sites, weight, angle = tensors
-        return type(self)(self.layout, tuple(sites), self.centre, Ledger(weight, angle))
+        numbers, weight, angle = tensors
+        return type(self)(self.layout, numbers, self.centre, Ledger(weight, angle))
 
     @property
     def truncation_error(self) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -37,7 +36,7 @@ class _CompiledStep(torch.autograd.Function):
     def forward(
         ctx: Any, amplitudes: Tensor, angles: Tensor, program: KernelProgram, moments: tuple[Moment, Moment] | None
     ) -> tuple[Tensor, Tensor]:
-        half = _half_angles(angles)
+        half = half_angles(angles)
         out, z, norms = _apply(amplitudes, half, program)
         ctx.half, ctx.program, ctx.moments = half, program, moments
         ctx.set_materialize_grads(False)
@@ -68,8 +67,8 @@ def _apply(amplitudes: Tensor, half: Any, program: KernelProgram) -> tuple[Tenso
     batch, n = amplitudes.shape[0], program.n_qubits
     out, real = new_state(amplitudes), amplitudes.real.dtype
     z, norms = torch.empty(batch, 3 * n, dtype=real), torch.empty(batch, dtype=real)
-    fixed, _ = _constants(program, real)
-    arrays = [_real(amplitudes), half, n, *program.tables, fixed, _real(out), z.numpy(), norms.numpy()]
+    fixed, _ = program.constants.arrays(real)
+    arrays = [as_real(amplitudes), half, n, *program.tables, fixed, as_real(out), z.numpy(), norms.numpy()]
     spreading.forward(program, arrays)
     return out, z, norms
 
@@ -88,9 +87,9 @@ def _pull_back(
     batch, nothing = len(out), out[:0]
     before, g_before = (new_state(out) if want else nothing for want in wanted)
     g_angles = torch.empty(batch, half.shape[2], dtype=z.dtype)
-    arrays = [_real(out), _real(nothing if g_out is None else g_out), half, z.numpy(), norms.numpy(), _numpy(g_z)]
-    arrays += [program.n_qubits, *program.tables, *_constants(program, z.dtype)]
-    arrays += [_real(before), _real(g_before), g_angles.numpy()]
+    arrays = [as_real(out), as_real(nothing if g_out is None else g_out), half, z.numpy(), norms.numpy(), _numpy(g_z)]
+    arrays += [program.n_qubits, *program.tables, *program.constants.arrays(z.dtype)]
+    arrays += [as_real(before), as_real(g_before), g_angles.numpy()]
     spreading.backward(program, arrays)
     return before, g_before, g_angles
 
@@ -101,7 +100,7 @@ def _unapply(out: Tensor, half: Any, program: KernelProgram) -> Tensor:
     return _pull_back(out, None, half, zeros, zeros.new_ones(len(out)), zeros, program, (True, False))[0]
 
 
-def _real(amplitudes: Tensor) -> Any:
+def as_real(amplitudes: Tensor) -> Any:
     """Real and imaginary parts as a last axis of 2, without a copy where the tensor is contiguous."""
     return torch.view_as_real(amplitudes.detach().resolve_conj().contiguous()).numpy()
 
@@ -110,7 +109,7 @@ def _numpy(tensor: Tensor) -> Any:
     return tensor.detach().contiguous().numpy()
 
 
-def _half_angles(angles: Tensor) -> Any:
+def half_angles(angles: Tensor) -> Any:
     """Cosines and sines of the half angles, (tiles, 2, n_angles, LANES); lanes beyond the batch repeat the last sample.
 
     By numpy, whose loops stay on this thread: torch starts all threads for it, and on a busy machine waits for them.
@@ -125,9 +124,3 @@ def _half_angles(angles: Tensor) -> Any:
     np.cos(half, out=table[:, 0])
     np.sin(half, out=table[:, 1])
     return table
-
-
-@lru_cache(maxsize=256)
-def _constants(program: KernelProgram, dtype: torch.dtype) -> tuple[Any, Any]:
-    """The program's matrices without angles, and the rotations of the Paulis that they are, in precision `dtype`."""
-    return tuple(torch.from_numpy(table).to(dtype).numpy() for table in (program.fixed, program.turns))  # type: ignore[return-value]

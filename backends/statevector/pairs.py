@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 
@@ -155,6 +156,33 @@ class _Compiler:
 
 
 @dataclass(frozen=True, eq=False)
+class Constants:
+    """Matrices without angles, `fixed` (number, 8), real and imaginary parts, and what they do to the Paulis.
+
+    `turns` (number, 9) are the rotations V X_k V^dagger = sum_j turns[j, k] X_j of X, Y, Z that they are.
+    """
+
+    fixed: Array
+    turns: Array
+
+    @classmethod
+    def of(cls, matrices: list[Array]) -> Constants:
+        """Return the constants of matrices (8,)."""
+        turns = np.array([_turn(matrix) for matrix in matrices]).reshape(-1, 9)
+        return cls(np.array(matrices).reshape(-1, 8), turns)
+
+    def arrays(self, dtype: torch.dtype) -> tuple[Array, Array]:
+        """Both in the real precision `dtype`, converted once."""
+        return _converted(self, dtype)
+
+
+@lru_cache(maxsize=512)
+def _converted(constants: Constants, dtype: torch.dtype) -> tuple[Array, Array]:
+    fixed, turns = (torch.from_numpy(values).to(dtype).numpy() for values in (constants.fixed, constants.turns))
+    return fixed, turns
+
+
+@dataclass(frozen=True, eq=False)
 class KernelProgram:
     """The tables that the kernel interprets.
 
@@ -164,8 +192,7 @@ class KernelProgram:
     `offsets`: rows of a pass, relative to its first. `operations` (number, 9): strides of target and selector within
     the pass (0: none), whether both flip; where the atoms begin that both matrices share, those of the first alone,
     those of the second alone, and where these end; whether each matrix acts at all. `atoms` (number, 3): kind, sign,
-    slot. `fixed` (number, 8): matrices without angles, `turns` (number, 9) the rotations V X_k V^dagger = sum_j
-    turns[j, k] X_j of the Paulis X, Y, Z that they are.
+    slot.
     """
 
     n_qubits: int
@@ -174,8 +201,7 @@ class KernelProgram:
     readouts: Array
     operations: Array
     atoms: Array
-    fixed: Array
-    turns: Array
+    constants: Constants
 
     @property
     def tables(self) -> tuple[Array, Array, Array, Array, Array]:
@@ -188,18 +214,38 @@ class KernelProgram:
         return len(self.operations) << self.n_qubits
 
 
-def compile_gates(n: int, gates: Iterable[Gate], pass_width: int = PASS_WIDTH) -> KernelProgram:
-    """Return the kernel program of gates on `n` qubits, its passes spanning at most `pass_width` qubits (2 or more)."""
+def pair_operations(gates: Iterable[Gate]) -> tuple[list[PairOperation], Constants]:
+    """Return the pair operations that carry out the gates, in order, and the matrices without angles among them."""
     compiler = _Compiler()
     for gate in gates:
         compiler.add(gate)
     compiler.finish()
+    return compiler.operations, Constants.of(compiler.fixed)
+
+
+def append_atoms(operation: PairOperation, atoms: list[Atom]) -> list[int]:
+    """Append an operation's atoms; return the columns of `KernelProgram.operations` behind the strides."""
+    shared, starts = operation.shared, [len(atoms)]
+    for factors in (operation.atoms[0][:shared], *[both[shared:] for both in operation.atoms]):
+        atoms += factors
+        starts.append(len(atoms))
+    return [int(operation.flips_both), *starts, *[int(bool(factors)) for factors in operation.atoms]]
+
+
+def atom_table(atoms: list[Atom]) -> Array:
+    """Atoms as the kernel reads them (number, 3): kind, sign, slot."""
+    return table([[atom.kind, atom.sign, atom.slot] for atom in atoms], 3)
+
+
+def compile_gates(n: int, gates: Iterable[Gate], pass_width: int = PASS_WIDTH) -> KernelProgram:
+    """Return the kernel program of gates on `n` qubits, its passes spanning at most `pass_width` qubits (2 or more)."""
+    pairs, constants = pair_operations(gates)
     passes: list[list[int]] = []
     offsets: list[int] = []
     operations: list[list[int]] = []
     atoms: list[Atom] = []
     readouts: list[list[int]] = []
-    for group, bits, read in _passes(n, compiler.operations, min(pass_width, n)):
+    for group, bits, read in _passes(n, pairs, min(pass_width, n)):
         mask = sum(1 << bit for bit in bits)
         place = [len(operations), len(operations) + len(group), len(bits), len(offsets), mask]
         passes.append([*place, len(readouts), len(readouts) + len(read)])
@@ -207,22 +253,16 @@ def compile_gates(n: int, gates: Iterable[Gate], pass_width: int = PASS_WIDTH) -
         offsets += [sum(1 << bit for k, bit in enumerate(bits) if row >> k & 1) for row in range(2 ** len(bits))]
         stride = {n - 1 - bit: 1 << k for k, bit in enumerate(bits)}
         for operation in group:
-            shared, starts = operation.shared, [len(atoms)]
-            for factors in (operation.atoms[0][:shared], *[both[shared:] for both in operation.atoms]):
-                atoms += factors
-                starts.append(len(atoms))
             selector = 0 if operation.selector is None else stride[operation.selector]
-            active = [int(bool(factors)) for factors in operation.atoms]
-            operations.append([stride[operation.target], selector, int(operation.flips_both), *starts, *active])
+            operations.append([stride[operation.target], selector, *append_atoms(operation, atoms)])
     return KernelProgram(
         n_qubits=n,
-        passes=_table(passes, 7),
+        passes=table(passes, 7),
         offsets=np.array(offsets, np.int64),
-        readouts=_table(readouts, 2),
-        operations=_table(operations, 9),
-        atoms=_table([[atom.kind, atom.sign, atom.slot] for atom in atoms], 3),
-        fixed=np.array(compiler.fixed).reshape(-1, 8),
-        turns=np.array([_turn(matrix) for matrix in compiler.fixed]).reshape(-1, 9),
+        readouts=table(readouts, 2),
+        operations=table(operations, 9),
+        atoms=atom_table(atoms),
+        constants=constants,
     )
 
 
@@ -234,7 +274,8 @@ def _turn(matrix: Array) -> Array:
     return turn
 
 
-def _table(rows: list[list[int]], columns: int) -> Array:
+def table(rows: list[list[int]], columns: int) -> Array:
+    """Rows of integers as an array (number, columns), also without any row."""
     return np.array(rows, np.int64).reshape(-1, columns)
 
 

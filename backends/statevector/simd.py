@@ -41,7 +41,9 @@ class Lanes:
         return known or ir.Function(self.builder.module, ir.FunctionType(self.vector, [self.vector] * 3), name)
 
     def data(self, array_type: Any, array: Any) -> Any:
-        """Pointer to the first number of an array."""
+        """Pointer to the first number of an array, which may be given as that already."""
+        if isinstance(array.type, ir.PointerType):
+            return array
         return self.context.make_array(array_type)(self.context, self.builder, array).data
 
     def row(self, data: Any, index: Any) -> Any:
@@ -336,7 +338,7 @@ def copy_row(typing: Any, source: Any, i: Any, target: Any, j: Any) -> Any:
     return signature, generate
 
 
-def _sample_offsets(lanes: Lanes, sample: Any, last: Any, stride: Any) -> list[Any]:
+def sample_offsets(lanes: Lanes, sample: Any, last: Any, stride: Any) -> list[Any]:
     """Where the numbers of every lane's sample begin; lanes beyond the last sample repeat it."""
     builder, offsets = lanes.builder, []
     for lane in range(LANES):
@@ -357,7 +359,7 @@ def _transposing(name: str, move: Any) -> Any:
         def generate(context: Any, builder: Any, _: Any, args: Any) -> Any:
             lanes = Lanes(context, builder, re.dtype)
             two, half = ir.Constant(_INDEX, 2), ir.Constant(_INDEX, LANES // 2)
-            offsets = _sample_offsets(lanes, args[1], args[2], builder.mul(args[3], two))
+            offsets = sample_offsets(lanes, args[1], args[2], builder.mul(args[3], two))
             batch, parts = lanes.data(amplitudes, args[0]), (lanes.data(re, args[6]), lanes.data(im, args[7]))
             with cgutils.for_range_slice(builder, args[4], args[5], half) as (row, _):
                 first = builder.mul(row, two)

@@ -2,19 +2,12 @@
 
 Tiles are independent, so every thread takes its share of them. Where there are fewer tiles than threads and a tile is
 large, all threads work on one tile after another: the blocks of a pass are independent too.
-
-Threads of our own rather than Numba's: those must not be used after a fork, as in workers that load data.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import cache, lru_cache, partial
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,16 +16,13 @@ import torch
 from backends.statevector import kernel
 from backends.statevector.pairs import KernelProgram
 from backends.statevector.simd import LANES
+from backends.threads import Team, compile_first
+from backends.threads import over_tiles as spread_over_tiles
 
 # Rows updated by gates, over all tiles, below which handing work to another thread costs more than it saves (100 us).
 _WORTH_A_THREAD = 2**14
 # Rows updated by gates in one tile from which threads share it: handing over once for each pass (14 qubits, 2 layers).
 _WORTH_SHARING = 2**18
-# Seconds after which a user wonders.
-_A_MOMENT = 2.0
-
-# Which functions of the kernel, for which dtype, were called in this process: the first call compiles or loads.
-_called: set[tuple[Any, Any]] = set()
 
 
 def forward(program: KernelProgram, arrays: Sequence[Any]) -> None:
@@ -47,64 +37,16 @@ def backward(program: KernelProgram, arrays: Sequence[Any]) -> None:
 
 def _spread(program: KernelProgram, arrays: Sequence[Any], over_tiles: Any, over_blocks: Any) -> None:
     states = arrays[0]
-    if (over_tiles, states.dtype) not in _called:
-        with _announced():
-            over_tiles(*arrays, 0, 0)
-        _called.add((over_tiles, states.dtype))
+    compile_first(over_tiles, arrays, "statevector", 15)
     tiles, threads, updates = -(-len(states) // LANES), torch.get_num_threads(), program.row_updates
     if threads > tiles and updates >= _WORTH_SHARING:
-        over_blocks(_Team(threads), tiles, *arrays)
-    elif tiles * updates < _WORTH_A_THREAD:
-        over_tiles(*arrays, 0, tiles)
+        over_blocks(Team(threads), tiles, *arrays)
     else:
-        _Team(min(threads, tiles)).share(tiles, lambda _, first, last: over_tiles(*arrays, first, last))
-
-
-@contextmanager
-def _announced() -> Iterator[None]:
-    """Say that the kernel is being compiled, if it takes more than a moment: it was not found in the cache then."""
-    notice = threading.Timer(_A_MOMENT, _tell)
-    notice.daemon = True
-    notice.start()
-    try:
-        yield
-    finally:
-        notice.cancel()
-
-
-@cache
-def _tell() -> None:
-    logging.getLogger("tnqrnn").warning("compiling the statevector kernel: some 15 s, once for all circuits")
-
-
-class _Team:
-    """Threads that work on parts of one thing; `size` of them, the caller included."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-
-    def share(self, count: int, work: Callable[[int, int, int], None], unit: int = 1) -> None:
-        """Call work(member, first, last) for every member's part of range(count), in whole units; waits for all."""
-        units = count // unit
-        cuts = [units * k // self.size * unit for k in range(self.size + 1)]
-        if self.size == 1:
-            work(0, 0, count)
-            return
-        pool = _pool(os.getpid(), self.size)
-        waiting = [pool.submit(work, k, cuts[k], cuts[k + 1]) for k in range(1, self.size)]
-        work(0, cuts[0], cuts[1])
-        for done in waiting:
-            done.result()
-
-
-@lru_cache(maxsize=4)
-def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """Threads of one process: a forked one needs its own, so its number is part of the key."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="tnqrnn-kernel")
+        spread_over_tiles(over_tiles, arrays, tiles, threads if tiles * updates >= _WORTH_A_THREAD else 1)
 
 
 def _forward_shared(
-    team: _Team, tiles: int, amplitudes: Any, half: Any, n: int, passes: Any, offsets: Any, readouts: Any, ops: Any,
+    team: Team, tiles: int, amplitudes: Any, half: Any, n: int, passes: Any, offsets: Any, readouts: Any, ops: Any,
     atoms: Any, fixed: Any, out: Any, z: Any, norms: Any,
 ) -> None:  # fmt: skip
     rows, dtype = amplitudes.shape[1], amplitudes.dtype
@@ -124,7 +66,7 @@ def _forward_shared(
 
 
 def _backward_shared(
-    team: _Team, tiles: int, state: Any, cotangent: Any, half: Any, z: Any, norms: Any, g_z: Any, n: int, passes: Any,
+    team: Team, tiles: int, state: Any, cotangent: Any, half: Any, z: Any, norms: Any, g_z: Any, n: int, passes: Any,
     offsets: Any, readouts: Any, ops: Any, atoms: Any, fixed: Any, turns: Any, before: Any, g_before: Any,
     g_angles: Any,
 ) -> None:  # fmt: skip
@@ -164,7 +106,7 @@ def _weigh_part(place: tuple[Any, ...], weights: Any, norm: Any, k: int, first: 
     kernel.weigh(*place, first, last, weights[k], norm[k])
 
 
-def _move(team: _Team, move: Any, amplitudes: Any, first: int, re: Any, im: Any) -> None:
+def _move(team: Team, move: Any, amplitudes: Any, first: int, re: Any, im: Any) -> None:
     """Load or store a tile, unless the batch is empty."""
     if len(amplitudes) > 0:
         team.share(len(re), lambda _, a, b: move(amplitudes, first, a, b, re, im), unit=4)

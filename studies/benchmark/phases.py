@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 
 from backends.statevector import kernel
 from backends.statevector.pairs import KernelProgram, compile_gates
@@ -28,7 +29,7 @@ class _Tile:
         self.parts = [np.ascontiguousarray(self.amplitudes[:, :, k % 2].T) for k in range(4)]
         angles = generator.standard_normal((workload.n_angles, LANES)).astype(single) / 2
         self.half = np.stack([np.cos(angles), np.sin(angles)])
-        self.fixed, self.turns = self.program.fixed.astype(single), self.program.turns.astype(single)
+        self.fixed, self.turns = self.program.constants.arrays(torch.float32)
         self.u = np.zeros((ops, 2, 8, LANES), single)
         self.sums = np.zeros((ops, 2, 4, LANES), single)
         self.flips, self.weights = np.zeros((n, 2, LANES), single), np.zeros((n, LANES), single)

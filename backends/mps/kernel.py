@@ -1,0 +1,364 @@
+"""The compiled kernel of the MPS: the gates of one timestep on the CPU, forward and backward, for tiles of samples.
+
+A tile is `LANES` samples side by side (see `lanes`); the site tensors of a tile lie one after the other in one array.
+Programs are interpreted, as those of the statevector's kernel: a table of *operations* (see `program`), each of them
+
+    WITHIN   gates on the qubits of one site
+    SPLIT    gates on two neighbouring sites: merge, apply, truncate at the centre, normalise
+    MOVE     the centre goes to a neighbouring site
+
+Splitting and moving are one formula (see `split`): M = U S V^h, the isometry U_K stays, U_K^h M goes on. The backward
+carries out the timestep once more and keeps per operation what its adjoint needs; a timestep stores only the state it
+began with. Functions release the interpreter lock.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backends.mps.algebra import (
+    add_scaled,
+    copy_lanes,
+    divide_gaps,
+    multiply,
+    multiply_conj_a,
+    multiply_conj_b,
+    real_overlap,
+    scale_lanes,
+    square_norms,
+)
+from backends.mps.decomposition import left_vectors, workspace
+from backends.mps.tiles import load_numbers, store_numbers
+from backends.mps.turns import rotate_numbers, unrotate_numbers
+from backends.statevector.atoms import jit
+from backends.statevector.kernel import angle_gradients, matrices
+from backends.statevector.simd import LANES
+
+WITHIN, SPLIT, MOVE = range(3)
+
+
+@jit
+def _copy(source, so, sr, sc, target, to, tr, tc, m, n):
+    copy_lanes(source, so, sr, sc, target, to, tr, tc, m, n, source.dtype.type(0))
+
+
+@jit
+def _apply_gates(x, offset, first, last, places, operations, u):
+    for g in range(first, last):
+        target, selector, flips = places[g, 5], places[g, 6], operations[g, 2]
+        a, sa, b, sb, run = places[g, 0], places[g, 1], places[g, 2], places[g, 3], places[g, 4]
+        if selector == 0:
+            rotate_numbers(x, offset, a, sa, b, sb, run, 0, target, u[g, 0])
+            continue
+        if operations[g, 7]:
+            rotate_numbers(x, offset, a, sa, b, sb, run, 0, target + selector if flips else target, u[g, 0])
+        if operations[g, 8]:
+            rotate_numbers(x, offset, a, sa, b, sb, run, selector, target if flips else target + selector, u[g, 1])
+
+
+@jit
+def _unapply_gates(x, offset, y, y_offset, first, last, places, operations, u, sums):
+    for g in range(last - 1, first - 1, -1):
+        target, selector, flips = places[g, 5], places[g, 6], operations[g, 2]
+        a, sa, b, sb, run = places[g, 0], places[g, 1], places[g, 2], places[g, 3], places[g, 4]
+        if selector == 0:
+            unrotate_numbers(x, offset, y, y_offset, a, sa, b, sb, run, 0, target, u[g, 0], sums[g, 0])
+            continue
+        if operations[g, 7]:
+            other = target + selector if flips else target
+            unrotate_numbers(x, offset, y, y_offset, a, sa, b, sb, run, 0, other, u[g, 0], sums[g, 0])
+        if operations[g, 8]:
+            other = target if flips else target + selector
+            unrotate_numbers(x, offset, y, y_offset, a, sa, b, sb, run, selector, other, u[g, 1], sums[g, 1])
+
+
+@jit
+def _geometry(op, sites):
+    """Where an operation on the bond right of a site finds what: all it needs to know of offsets and strides.
+
+    The isometry is (rows, bond), the part that goes on (bond, other).
+    """
+    site, rightwards = op[1], op[2]
+    a, b = sites[site], sites[site + 1]
+    left, bond, right = a[1] * a[2], a[3], b[2] * b[3]
+    if rightwards:
+        return left, bond, right, a[0], bond, 1, b[0], right, 1
+    return right, bond, left, b[0], 1, right, a[0], 1, bond
+
+
+@jit
+def _split(x, op, sites, places, operations, u, w, saves, wanted_all, cutoff, values, kept, norm, eps, work):
+    rows, bond, other, iso, ir, ic, onward, kr, kc = _geometry(op, sites)
+    site, rightwards, slot = op[1], op[2], op[5]
+    a, b = sites[site], sites[site + 1]
+    left, right = a[1] * a[2], b[2] * b[3]
+    theta = slot + bond * (left + right)
+    vectors = theta + left * right
+    rest = vectors + rows * (rows + 1)
+    if saves:
+        _copy(x, a[0], 1, 1, w, slot, 1, 1, left * bond, 1)
+        _copy(x, b[0], 1, 1, w, slot + left * bond, 1, 1, bond * right, 1)
+    multiply(w, theta, right, 1, x, a[0], bond, 1, x, b[0], right, 1, left, right, bond, 0)
+    _apply_gates(w, theta, op[3], op[4], places, operations, u)
+    mr, mc = (right, 1) if rightwards else (1, right)
+    wanted = rows if wanted_all else bond
+    left_vectors(w, theta, mr, mc, rows, other, wanted, work, w, vectors, rows + 1)
+    _select(work[5], rows, min(rows, other), bond, cutoff, values, kept, eps)
+    multiply_conj_a(w, rest, other, 1, w, vectors, 1, rows + 1, w, theta, mr, mc, wanted, other, rows, 0)
+    factors = work[3]
+    square_norms(w, rest, other, 1, bond, other, factors, 0)
+    for lane in range(LANES):
+        total = factors.dtype.type(0)
+        for k in range(bond):
+            total += factors[k, lane] * kept[k, lane]
+        norm[0, lane] = np.sqrt(total) if total > 0 else 1
+        for k in range(bond):
+            factors[k, lane] = kept[k, lane] / norm[0, lane]
+    _copy(w, vectors, rows + 1, 1, x, iso, ir, ic, rows, bond)
+    _copy(w, rest, other, 1, x, onward, kr, kc, bond, other)
+    scale_lanes(x, onward, kr, kc, bond, other, factors, 1)
+
+
+@jit
+def _select(squares, rows, rank, bond, cutoff, values, kept, eps):
+    """Schmidt values, which are kept (1 or 0), and the discarded weight, from the squares in double precision."""
+    for lane in range(LANES):
+        total = 0.0
+        for k in range(rank):
+            total += max(squares[k, lane], 0.0)
+        lost = 0.0
+        for k in range(rows):
+            weight = max(squares[k, lane], 0.0) if k < rank else 0.0
+            values[k, lane] = np.sqrt(weight)
+            keeps = k == 0 or (k < bond and (cutoff == 0 or weight > cutoff * total))
+            kept[k, lane] = 1 if keeps else 0
+            if not keeps:
+                lost += weight
+        eps[0, lane] = lost / total if total > 0 else 0
+
+
+@jit
+def _move(x, op, sites, w, saves, values, work):
+    rows, bond, other, iso, ir, ic, onward, kr, kc = _geometry(op, sites)
+    neighbour = op[5]
+    vectors = neighbour + bond * other
+    rest = vectors + rows * (bond + 1)
+    left_vectors(x, iso, ir, ic, rows, bond, bond, work, w, vectors, bond + 1)
+    multiply_conj_a(w, rest, bond, 1, w, vectors, 1, bond + 1, x, iso, ir, ic, bond, bond, rows, 0)
+    if saves:
+        for lane in range(LANES):
+            for k in range(bond):
+                values[k, lane] = np.sqrt(max(work[5][k, lane], 0.0))
+    _copy(x, onward, 1, 1, w, neighbour, 1, 1, bond * other, 1)
+    multiply(x, onward, kr, kc, w, rest, bond, 1, w, neighbour, kr, kc, bond, other, bond, 0)
+    _copy(w, vectors, bond + 1, 1, x, iso, ir, ic, rows, bond)
+
+
+@jit
+def _run(x, ops, sites, places, operations, u, w, saves, cutoff, values, kept, norms, epsilons, work):
+    """All operations on a tile. With `saves`, each has a slot of its own in w; else they share the first."""
+    for o in range(ops.shape[0]):
+        op = ops[o]
+        v = o if saves else 0
+        if op[0] == WITHIN:
+            _apply_gates(x, sites[op[1], 0], op[3], op[4], places, operations, u)
+        elif op[0] == SPLIT:
+            _split(
+                x, op, sites, places, operations, u, w, saves, saves, cutoff, values[v], kept[v], norms[v],
+                epsilons[o], work,
+            )  # fmt: skip
+        else:
+            _move(x, op, sites, w, saves, values[v], work)
+
+
+@jit
+def _unsplit(x, g, op, sites, places, operations, u, w, cutoff, noise, values, kept, norm, sums, scratch):
+    """Adjoint of `_split`: from cotangents g of the new sites to those of the old, which x holds again afterwards."""
+    gaps, pulled, merged, factors = scratch
+    rows, bond, other, iso, ir, ic, onward, kr, kc = _geometry(op, sites)
+    site, rightwards, slot = op[1], op[2], op[5]
+    a, b = sites[site], sites[site + 1]
+    left, right = a[1] * a[2], b[2] * b[3]
+    theta = slot + bond * (left + right)
+    vectors = theta + left * right
+    rest = vectors + rows * (rows + 1)
+    # The normalisation: B = K / |K|.
+    overlap = factors[:1]
+    real_overlap(x, onward, kr, kc, g, onward, kr, kc, bond, other, overlap)
+    for lane in range(LANES):
+        overlap[0, lane] = -overlap[0, lane]
+    add_scaled(g, onward, kr, kc, x, onward, kr, kc, bond, other, overlap)
+    for lane in range(LANES):
+        for k in range(bond):
+            factors[k, lane] = kept[k, lane] / norm[0, lane]
+    scale_lanes(g, onward, kr, kc, bond, other, factors, 1)
+    # W: how the kept subspace turns into the discarded one.
+    start = bond if cutoff == 0 else 0
+    lost = rows - start
+    lost_rows = rest + start * other
+    multiply_conj_a(gaps, 0, bond, 1, w, vectors + start, 1, rows + 1, g, iso, ir, ic, lost, bond, rows, 0)
+    multiply_conj_b(gaps, 0, bond, 1, w, lost_rows, other, 1, g, onward, kc, kr, lost, bond, other, 1)
+    divide_gaps(gaps, 0, bond, values, kept, start, lost, bond, noise)
+    # The cotangent of M in the basis U.
+    _copy(g, onward, kr, kc, pulled, 0, other, 1, bond, other)
+    for row in range(2 * bond * other, 2 * rows * other):
+        for lane in range(LANES):
+            pulled[row, lane] = 0
+    multiply_conj_a(pulled, 0, other, 1, gaps, 0, 1, bond, w, lost_rows, other, 1, bond, other, lost, 1)
+    multiply(pulled, start * other, other, 1, gaps, 0, bond, 1, w, rest, other, 1, lost, other, bond, 1)
+    mr, mc = (right, 1) if rightwards else (1, right)
+    multiply(merged, 0, mr, mc, w, vectors, rows + 1, 1, pulled, 0, other, 1, rows, other, rows, 0)
+    _unapply_gates(w, theta, merged, 0, op[3], op[4], places, operations, u, sums)
+    old_a, old_b = slot, slot + left * bond
+    multiply_conj_b(g, a[0], bond, 1, merged, 0, right, 1, w, old_b, 1, right, left, bond, right, 0)
+    multiply_conj_a(g, b[0], right, 1, w, old_a, 1, bond, merged, 0, right, 1, bond, right, left, 0)
+    _copy(w, old_a, 1, 1, x, a[0], 1, 1, left * bond, 1)
+    _copy(w, old_b, 1, 1, x, b[0], 1, 1, bond * right, 1)
+
+
+@jit
+def _unmove(x, g, op, sites, w, noise, values, scratch):
+    """Adjoint of `_move`."""
+    small, moved, centre, factors = scratch
+    rows, bond, other, iso, ir, ic, onward, kr, kc = _geometry(op, sites)
+    neighbour = op[5]
+    vectors = neighbour + bond * other
+    rest = vectors + rows * (bond + 1)
+    # What lies outside the isometry, times 1 / S^2.
+    multiply_conj_a(small, 0, bond, 1, w, vectors, 1, bond + 1, g, iso, ir, ic, bond, bond, rows, 0)
+    for lane in range(LANES):
+        factors[0, lane] = -1
+    scale_lanes(small, 0, bond, 1, bond, bond, factors, 0)
+    multiply(g, iso, ir, ic, w, vectors, bond + 1, 1, small, 0, bond, 1, rows, bond, bond, 1)
+    for lane in range(LANES):
+        level = (noise * values[0, lane]) ** 2 + factors.dtype.type(1e-37)
+        for k in range(bond):
+            value = values[k, lane]
+            inverse = value / (value * value + level)
+            factors[k, lane] = inverse * inverse
+    scale_lanes(g, iso, ic, ir, bond, rows, factors, 1)
+    multiply(centre, 0, bond, 1, g, iso, ir, ic, w, rest, bond, 1, rows, bond, bond, 0)
+    multiply_conj_b(small, 0, bond, 1, g, onward, kr, kc, w, neighbour, kc, kr, bond, bond, other, 0)
+    multiply(centre, 0, bond, 1, w, vectors, bond + 1, 1, small, 0, bond, 1, rows, bond, bond, 1)
+    _copy(centre, 0, bond, 1, g, iso, ir, ic, rows, bond)
+    multiply_conj_a(moved, 0, other, 1, w, rest, 1, bond, g, onward, kr, kc, bond, other, bond, 0)
+    _copy(moved, 0, other, 1, g, onward, kr, kc, bond, other)
+    multiply(x, iso, ir, ic, w, vectors, bond + 1, 1, w, rest, bond, 1, rows, bond, bond, 0)
+    _copy(w, neighbour, 1, 1, x, onward, 1, 1, bond * other, 1)
+
+
+@jit
+def _load(batch, first, x):
+    """Numbers of batch (samples, numbers, 2) into a tile; lanes beyond the batch repeat the last sample."""
+    count, last = batch.shape[1], batch.shape[0] - 1
+    whole = count - count % 4
+    load_numbers(batch, last + 1, count, first, 0, whole, x)
+    for b in range(LANES):
+        for i in range(whole, count):
+            for part in range(2):
+                x[2 * i + part, b] = batch[min(first + b, last), i, part]
+
+
+@jit
+def _store(batch, first, x):
+    """The way back; lanes that repeat a sample write what it writes."""
+    count, last = batch.shape[1], batch.shape[0] - 1
+    whole = count - count % 4
+    store_numbers(batch, last + 1, count, first, 0, whole, x)
+    for b in range(LANES):
+        for i in range(whole, count):
+            for part in range(2):
+                batch[min(first + b, last), i, part] = x[2 * i + part, b]
+
+
+@jit
+def forward(
+    batch, half, ops, sites, places, operations, atoms, fixed, sizes, tiny, cutoff, out, ledger, first_tile, last_tile
+):  # fmt: skip
+    """One timestep of the tiles first_tile..last_tile - 1.
+
+    batch and out (samples, numbers, 2), half (tiles, 2, n_angles, LANES) cosines and sines of half the angles, ledger
+    (samples, 2): the sums of the discarded weights and of their angles. sizes: numbers in the largest slot and in all,
+    the most rows and columns of a matrix.
+    """
+    dtype, numbers = batch.dtype, batch.shape[1]
+    x = np.empty((2 * numbers, LANES), dtype)
+    u = np.empty((operations.shape[0], 2, 8, LANES), dtype)
+    w = np.empty((2 * sizes[0], LANES), dtype)
+    values = np.empty((1, sizes[2], LANES), dtype)
+    kept = np.empty((1, sizes[2], LANES), dtype)
+    norms = np.empty((1, 1, LANES), dtype)
+    epsilons = np.zeros((ops.shape[0], 1, LANES), np.float64)
+    work = workspace(sizes[2], sizes[3], tiny)
+    shared = ops.copy()
+    shared[:, 5] = 0
+    for tile in range(first_tile, last_tile):
+        first = tile * LANES
+        _load(batch, first, x)
+        matrices(operations, atoms, fixed, half[tile], u)
+        _run(x, shared, sites, places, operations, u, w, False, cutoff, values, kept, norms, epsilons, work)
+        _store(out, first, x)
+        for lane in range(min(LANES, ledger.shape[0] - first)):
+            for o in range(ops.shape[0]):
+                ledger[first + lane, 0] += epsilons[o, 0, lane]
+                ledger[first + lane, 1] += np.arcsin(np.sqrt(min(epsilons[o, 0, lane], 1.0)))
+
+
+@jit
+def backward(
+    batch, g_out, half, ops, sites, places, operations, atoms, fixed, turns, sizes, tiny, cutoff, noise, g_batch,
+    g_angles, first_tile, last_tile,
+):  # fmt: skip
+    """Adjoint of `forward`: from the incoming state and the outgoing one's cotangent to those of state and angles."""
+    dtype, numbers, count = batch.dtype, batch.shape[1], ops.shape[0]
+    x = np.empty((2 * numbers, LANES), dtype)
+    g = np.empty((2 * numbers, LANES), dtype)
+    u = np.empty((operations.shape[0], 2, 8, LANES), dtype)
+    sums = np.empty((operations.shape[0], 2, 4, LANES), dtype)
+    w = np.empty((2 * sizes[1], LANES), dtype)
+    values = np.empty((count, sizes[2], LANES), dtype)
+    kept = np.empty((count, sizes[2], LANES), dtype)
+    norms = np.empty((count, 1, LANES), dtype)
+    epsilons = np.empty((count, 1, LANES), np.float64)
+    work = workspace(sizes[2], sizes[3], tiny)
+    area = 2 * sizes[2] * sizes[3]
+    scratch = (
+        np.empty((area, LANES), dtype),
+        np.empty((area, LANES), dtype),
+        np.empty((area, LANES), dtype),
+        np.empty((sizes[2], LANES), dtype),
+    )
+    for tile in range(first_tile, last_tile):
+        first = tile * LANES
+        _load(batch, first, x)
+        _load(g_out, first, g)
+        matrices(operations, atoms, fixed, half[tile], u)
+        _run(x, ops, sites, places, operations, u, w, True, cutoff, values, kept, norms, epsilons, work)
+        sums[:] = 0
+        for o in range(count - 1, -1, -1):
+            op = ops[o]
+            if op[0] == WITHIN:
+                at = sites[op[1], 0]
+                _unapply_gates(x, at, g, at, op[3], op[4], places, operations, u, sums)
+            elif op[0] == SPLIT:
+                _unsplit(
+                    x,
+                    g,
+                    op,
+                    sites,
+                    places,
+                    operations,
+                    u,
+                    w,
+                    cutoff,
+                    noise,
+                    values[o],
+                    kept[o],
+                    norms[o],
+                    sums,
+                    scratch,
+                )
+            else:
+                _unmove(x, g, op, sites, w, noise, values[o], scratch)
+        angle_gradients(operations, atoms, turns, half[tile], sums, first, g_angles)
+        _store(g_batch, first, g)

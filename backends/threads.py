@@ -1,0 +1,80 @@
+"""Threads for compiled kernels, and a word to the user while a kernel is compiled.
+
+Threads of our own rather than Numba's: those must not be used after a fork, as in workers that load data.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache, lru_cache
+from typing import Any
+
+# Seconds after which a user wonders.
+_A_MOMENT = 2.0
+
+# Which compiled functions, for which dtype, were called in this process: the first call compiles or loads.
+_called: set[tuple[Any, Any]] = set()
+
+
+class Team:
+    """Threads that work on parts of one thing; `size` of them, the caller included."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def share(self, count: int, work: Callable[[int, int, int], None], unit: int = 1) -> None:
+        """Call work(member, first, last) for every member's part of range(count), in whole units; waits for all."""
+        units = count // unit
+        cuts = [units * k // self.size * unit for k in range(self.size + 1)]
+        if self.size == 1:
+            work(0, 0, count)
+            return
+        pool = _pool(os.getpid(), self.size)
+        waiting = [pool.submit(work, k, cuts[k], cuts[k + 1]) for k in range(1, self.size)]
+        work(0, cuts[0], cuts[1])
+        for done in waiting:
+            done.result()
+
+
+@lru_cache(maxsize=4)
+def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+    """Threads of one process: a forked one needs its own, so its number is part of the key."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="tnqrnn-kernel")
+
+
+def over_tiles(function: Any, arrays: Sequence[Any], tiles: int, threads: int) -> None:
+    """Call a kernel's function(*arrays, first_tile, last_tile) for all tiles, at most `threads` at a time."""
+    team = Team(max(1, min(threads, tiles)))
+    team.share(tiles, lambda _, first, last: function(*arrays, first, last))
+
+
+def compile_first(function: Any, arrays: Sequence[Any], kernel: str, seconds: int) -> None:
+    """Compile a kernel's function for these arguments, or load it, before threads call it; says so if it takes long."""
+    key = (function, arrays[0].dtype)
+    if key not in _called:
+        with _announced(kernel, seconds):
+            function(*arrays, 0, 0)
+        _called.add(key)
+
+
+@contextmanager
+def _announced(kernel: str, seconds: int) -> Iterator[None]:
+    """Say that a kernel is being compiled, if it takes more than a moment: it was not found in the cache then."""
+    notice = threading.Timer(_A_MOMENT, _tell, (kernel, seconds))
+    notice.daemon = True
+    notice.start()
+    try:
+        yield
+    finally:
+        notice.cancel()
+
+
+@cache
+def _tell(kernel: str, seconds: int) -> None:
+    message = "compiling the %s kernel: some %d s, once for all circuits"
+    logging.getLogger("tnqrnn").warning(message, kernel, seconds)
