@@ -224,3 +224,16 @@ def divide_gaps(
                 numbers.store((lanes.mul(weight, value[0]), lanes.mul(weight, value[1])), at)
 
     return outlined(signature, generate)
+
+
+@intrinsic
+def clear(typing: Any, x: Any, rows: Any) -> Any:
+    """The first `rows` rows become zero. (An assignment to a slice takes Numba seconds to compile.)"""
+    signature = types.void(x, INT)
+
+    def generate(context: Any, builder: Any, _: Any, args: Any) -> None:
+        lanes = Lanes(context, builder, x.dtype)
+        with every(builder, args[1]) as row:
+            lanes.store(lanes.zero, lanes.row(args[0], row))
+
+    return outlined(signature, generate)

@@ -14,7 +14,7 @@ from backends.errors import InvalidInput, require_choice, require_number, requir
 from backends.local import apply_gates
 from backends.memory import require_memory
 from backends.mps.canonical import canonicalise
-from backends.mps.compiled import compiled_gates
+from backends.mps.compiled import compiled_step
 from backends.mps.layout import Layout
 from backends.mps.ledger import Ledger
 from backends.mps.moves import Truncation, insert_factors, shift_centre, split_pair, truncate_sweep
@@ -147,14 +147,16 @@ class MPSBackend(Backend[MPSState]):
         if self._exact is not None:
             exact, z = self._exact.step(StatevectorState(self.n_qubits, state.numbers), angles)
             return MPSState(self._layout, exact.amplitudes, state.centre, state.ledger), z
+        if self._uses_kernel(angles.device):
+            return self._run_kernel(state, angles, self._kernel_program(state.centre))
         evolved = self._evolve(state, angles)
         return evolved, readouts(evolved)
 
+    def _run_kernel(self, state: MPSState, angles: Tensor, program: MPSProgram) -> tuple[MPSState, Tensor]:
+        numbers, z, sums = compiled_step(state.numbers, angles, self.n_qubits, program, self._truncation.cutoff)
+        return MPSState(self._layout, numbers, program.centre, state.ledger.plus(sums)), z
+
     def _evolve(self, state: MPSState, angles: Tensor) -> MPSState:
-        if self._uses_kernel(angles.device):
-            program = self._kernel_program(state.centre)
-            numbers, sums = compiled_gates(state.numbers, angles, program, self._truncation.cutoff)
-            return MPSState(self._layout, numbers, program.centre, state.ledger.plus(sums))
         bound = self._program.bind(angles, self.dtype)
         sites, centre, ledger = list(state.sites), state.centre, state.ledger
         for index, operation in enumerate(self._operations):
@@ -215,6 +217,9 @@ class MPSBackend(Backend[MPSState]):
     def _readout(self, state: MPSState) -> Tensor:
         if self._exact is not None:
             return self._exact.readout(StatevectorState(self.n_qubits, state.numbers))
+        if self._uses_kernel(state.device):  # as a step without gates, so that both give the same to the last bit
+            program = compile_schedule((), self._pairs[1], self._layout, state.centre)
+            return self._run_kernel(state, state.numbers.real.new_empty(state.batch_size, 0), program)[1]
         return readouts(state)
 
     def _from_dense(self, amplitudes: Tensor) -> MPSState:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,48 +17,57 @@ from backends.statevector.simd import LANES
 from backends.threads import compile_first, over_tiles
 
 
-def compiled_gates(
+def compiled_step(
     numbers: Tensor,  # (batch, numbers): the site tensors, one after the other
     angles: Tensor,  # (batch, n_angles)
+    n_qubits: int,
     program: MPSProgram,
     cutoff: float,
-) -> tuple[Tensor, Tensor]:  # (batch, numbers), (batch, 2)
-    """Apply the gates of one timestep; differentiable once, in numbers and angles.
+) -> tuple[Tensor, Tensor, Tensor]:  # (batch, numbers), (batch, 3 n_qubits), (batch, 2)
+    """Apply the gates of one timestep and read out; differentiable once, in numbers and angles.
 
-    Returns the new numbers, and the sums of epsilon and of arcsin(sqrt(epsilon)) over all truncations. Stores the
-    incoming numbers alone: the backward carries out the gates again.
+    Returns the new numbers, the readouts, and the sums of epsilon and of arcsin(sqrt(epsilon)) over all truncations.
+    Stores the incoming numbers alone: the backward carries out the timestep again.
     """
-    out, ledger = _CompiledGates.apply(numbers, angles, program, cutoff)  # type: ignore[no-untyped-call]
-    return out, ledger
+    out, z, ledger = _CompiledStep.apply(numbers, angles, n_qubits, program, cutoff)  # type: ignore[no-untyped-call]
+    return out, z, ledger
 
 
-class _CompiledGates(torch.autograd.Function):
+class _CompiledStep(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, numbers: Tensor, angles: Tensor, program: MPSProgram, cutoff: float) -> tuple[Tensor, Tensor]:
+    def forward(
+        ctx: Any, numbers: Tensor, angles: Tensor, n_qubits: int, program: MPSProgram, cutoff: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
         half, out = half_angles(angles), torch.empty_like(numbers, memory_format=torch.contiguous_format)
         real = numbers.real.dtype
-        ledger = torch.zeros(len(numbers), 2, dtype=real)
+        z, ledger = torch.empty(len(numbers), 3 * n_qubits, dtype=real), torch.zeros(len(numbers), 2, dtype=real)
         fixed, _ = program.constants.arrays(real)
-        tail = [program.sizes, TINY[half.dtype], cutoff, as_real(out), ledger.numpy()]
-        _run(kernel.forward, [as_real(numbers), half, *program.tables, fixed, *tail])
+        results = [as_real(out), z.numpy(), ledger.numpy()]
+        arrays = [as_real(numbers), half, *program.tables, fixed, program.sizes, TINY[half.dtype], cutoff, *results]
+        _run(kernel.forward, arrays)
         ctx.save_for_backward(numbers)
-        ctx.half, ctx.program, ctx.cutoff = half, program, cutoff
+        ctx.half, ctx.program, ctx.cutoff, ctx.n_qubits = half, program, cutoff, n_qubits
         ctx.mark_non_differentiable(ledger)
-        return out, ledger
+        ctx.set_materialize_grads(False)
+        return out, z, ledger
 
     @staticmethod
-    def backward(ctx: Any, g_out: Tensor, _: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, g_out: Tensor | None, g_z: Tensor | None, _: Any) -> tuple[Tensor | None, ...]:
         refuse_second_derivatives("mps")
         (numbers,) = ctx.saved_tensors
         half, program, real = ctx.half, ctx.program, numbers.real.dtype
-        g_numbers = torch.empty_like(numbers, memory_format=torch.contiguous_format)
+        nothing, state = numbers[:0], ctx.needs_input_grad[0]
+        g_numbers = torch.empty_like(numbers, memory_format=torch.contiguous_format) if state else nothing
         g_angles = torch.empty(len(numbers), half.shape[2], dtype=real)
-        numbers_of = [program.sizes, TINY[half.dtype], ctx.cutoff, half.dtype.type(NOISE[real])]
-        start = [as_real(numbers), as_real(g_out), half, *program.tables, *program.constants.arrays(real)]
-        _run(kernel.backward, [*start, *numbers_of, as_real(g_numbers), g_angles.numpy()])
-        return g_numbers, g_angles, None, None
+        g_z = torch.zeros(len(numbers), 3 * ctx.n_qubits, dtype=real) if g_z is None else g_z
+        cotangents = [as_real(nothing if g_out is None else g_out), g_z.contiguous().numpy()]
+        tables = [half, *program.tables, *program.constants.arrays(real), program.sizes]
+        settings = [TINY[half.dtype], ctx.cutoff, half.dtype.type(NOISE[real])]
+        results = [as_real(g_numbers), g_angles.numpy()]
+        _run(kernel.backward, [as_real(numbers), *cotangents, *tables, *settings, *results])
+        return g_numbers if state else None, g_angles, None, None, None
 
 
-def _run(function: Any, arrays: list[np.ndarray[Any, Any]]) -> None:
+def _run(function: Any, arrays: list[Any]) -> None:
     compile_first(function, arrays, "MPS", 25)
     over_tiles(function, arrays, -(-len(arrays[0]) // LANES), torch.get_num_threads())

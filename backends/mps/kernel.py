@@ -18,6 +18,7 @@ import numpy as np
 
 from backends.mps.algebra import (
     add_scaled,
+    clear,
     copy_lanes,
     divide_gaps,
     multiply,
@@ -28,21 +29,22 @@ from backends.mps.algebra import (
     square_norms,
 )
 from backends.mps.decomposition import left_vectors, workspace
+from backends.mps.readout_kernel import finish, read, readout_space, unread
 from backends.mps.tiles import load_numbers, store_numbers
 from backends.mps.turns import rotate_numbers, unrotate_numbers
-from backends.statevector.atoms import jit
+from backends.statevector.atoms import inner, jit
 from backends.statevector.kernel import angle_gradients, matrices
 from backends.statevector.simd import LANES
 
 WITHIN, SPLIT, MOVE = range(3)
 
 
-@jit
+@inner
 def _copy(source, so, sr, sc, target, to, tr, tc, m, n):
     copy_lanes(source, so, sr, sc, target, to, tr, tc, m, n, source.dtype.type(0))
 
 
-@jit
+@inner
 def _apply_gates(x, offset, first, last, places, operations, u):
     for g in range(first, last):
         target, selector, flips = places[g, 5], places[g, 6], operations[g, 2]
@@ -56,7 +58,7 @@ def _apply_gates(x, offset, first, last, places, operations, u):
             rotate_numbers(x, offset, a, sa, b, sb, run, selector, target if flips else target + selector, u[g, 1])
 
 
-@jit
+@inner
 def _unapply_gates(x, offset, y, y_offset, first, last, places, operations, u, sums):
     for g in range(last - 1, first - 1, -1):
         target, selector, flips = places[g, 5], places[g, 6], operations[g, 2]
@@ -72,7 +74,7 @@ def _unapply_gates(x, offset, y, y_offset, first, last, places, operations, u, s
             unrotate_numbers(x, offset, y, y_offset, a, sa, b, sb, run, selector, other, u[g, 1], sums[g, 1])
 
 
-@jit
+@inner
 def _geometry(op, sites):
     """Where an operation on the bond right of a site finds what: all it needs to know of offsets and strides.
 
@@ -86,7 +88,7 @@ def _geometry(op, sites):
     return right, bond, left, b[0], 1, right, a[0], 1, bond
 
 
-@jit
+@inner
 def _split(x, op, sites, places, operations, u, w, saves, wanted_all, cutoff, values, kept, norm, eps, work):
     rows, bond, other, iso, ir, ic, onward, kr, kc = _geometry(op, sites)
     site, rightwards, slot = op[1], op[2], op[5]
@@ -119,7 +121,7 @@ def _split(x, op, sites, places, operations, u, w, saves, wanted_all, cutoff, va
     scale_lanes(x, onward, kr, kc, bond, other, factors, 1)
 
 
-@jit
+@inner
 def _select(squares, rows, rank, bond, cutoff, values, kept, eps):
     """Schmidt values, which are kept (1 or 0), and the discarded weight, from the squares in double precision."""
     for lane in range(LANES):
@@ -137,7 +139,7 @@ def _select(squares, rows, rank, bond, cutoff, values, kept, eps):
         eps[0, lane] = lost / total if total > 0 else 0
 
 
-@jit
+@inner
 def _move(x, op, sites, w, saves, values, work):
     rows, bond, other, iso, ir, ic, onward, kr, kc = _geometry(op, sites)
     neighbour = op[5]
@@ -154,7 +156,7 @@ def _move(x, op, sites, w, saves, values, work):
     _copy(w, vectors, bond + 1, 1, x, iso, ir, ic, rows, bond)
 
 
-@jit
+@inner
 def _run(x, ops, sites, places, operations, u, w, saves, cutoff, values, kept, norms, epsilons, work):
     """All operations on a tile. With `saves`, each has a slot of its own in w; else they share the first."""
     for o in range(ops.shape[0]):
@@ -171,7 +173,7 @@ def _run(x, ops, sites, places, operations, u, w, saves, cutoff, values, kept, n
             _move(x, op, sites, w, saves, values[v], work)
 
 
-@jit
+@inner
 def _unsplit(x, g, op, sites, places, operations, u, w, cutoff, noise, values, kept, norm, sums, scratch):
     """Adjoint of `_split`: from cotangents g of the new sites to those of the old, which x holds again afterwards."""
     gaps, pulled, merged, factors = scratch
@@ -200,10 +202,8 @@ def _unsplit(x, g, op, sites, places, operations, u, w, cutoff, noise, values, k
     multiply_conj_b(gaps, 0, bond, 1, w, lost_rows, other, 1, g, onward, kc, kr, lost, bond, other, 1)
     divide_gaps(gaps, 0, bond, values, kept, start, lost, bond, noise)
     # The cotangent of M in the basis U.
+    clear(pulled, 2 * rows * other)
     _copy(g, onward, kr, kc, pulled, 0, other, 1, bond, other)
-    for row in range(2 * bond * other, 2 * rows * other):
-        for lane in range(LANES):
-            pulled[row, lane] = 0
     multiply_conj_a(pulled, 0, other, 1, gaps, 0, 1, bond, w, lost_rows, other, 1, bond, other, lost, 1)
     multiply(pulled, start * other, other, 1, gaps, 0, bond, 1, w, rest, other, 1, lost, other, bond, 1)
     mr, mc = (right, 1) if rightwards else (1, right)
@@ -216,7 +216,7 @@ def _unsplit(x, g, op, sites, places, operations, u, w, cutoff, noise, values, k
     _copy(w, old_b, 1, 1, x, b[0], 1, 1, bond * right, 1)
 
 
-@jit
+@inner
 def _unmove(x, g, op, sites, w, noise, values, scratch):
     """Adjoint of `_move`."""
     small, moved, centre, factors = scratch
@@ -247,7 +247,7 @@ def _unmove(x, g, op, sites, w, noise, values, scratch):
     _copy(w, neighbour, 1, 1, x, onward, 1, 1, bond * other, 1)
 
 
-@jit
+@inner
 def _load(batch, first, x):
     """Numbers of batch (samples, numbers, 2) into a tile; lanes beyond the batch repeat the last sample."""
     count, last = batch.shape[1], batch.shape[0] - 1
@@ -259,7 +259,7 @@ def _load(batch, first, x):
                 x[2 * i + part, b] = batch[min(first + b, last), i, part]
 
 
-@jit
+@inner
 def _store(batch, first, x):
     """The way back; lanes that repeat a sample write what it writes."""
     count, last = batch.shape[1], batch.shape[0] - 1
@@ -273,13 +273,14 @@ def _store(batch, first, x):
 
 @jit
 def forward(
-    batch, half, ops, sites, places, operations, atoms, fixed, sizes, tiny, cutoff, out, ledger, first_tile, last_tile
+    batch, half, ops, sites, places, operations, atoms, fixed, sizes, tiny, cutoff, out, z, ledger, first_tile,
+    last_tile,
 ):  # fmt: skip
     """One timestep of the tiles first_tile..last_tile - 1.
 
-    batch and out (samples, numbers, 2), half (tiles, 2, n_angles, LANES) cosines and sines of half the angles, ledger
-    (samples, 2): the sums of the discarded weights and of their angles. sizes: numbers in the largest slot and in all,
-    the most rows and columns of a matrix.
+    batch and out (samples, numbers, 2), half (tiles, 2, n_angles, LANES) cosines and sines of half the angles,
+    z (samples, 3n), ledger (samples, 2): the sums of the discarded weights and of their angles. sizes: numbers in the
+    largest slot and in all, the most rows and columns of a matrix, the centre afterwards.
     """
     dtype, numbers = batch.dtype, batch.shape[1]
     x = np.empty((2 * numbers, LANES), dtype)
@@ -290,14 +291,17 @@ def forward(
     norms = np.empty((1, 1, LANES), dtype)
     epsilons = np.zeros((ops.shape[0], 1, LANES), np.float64)
     work = workspace(sizes[2], sizes[3], tiny)
+    space = readout_space(sites, dtype)
     shared = ops.copy()
     shared[:, 5] = 0
     for tile in range(first_tile, last_tile):
         first = tile * LANES
         _load(batch, first, x)
         matrices(operations, atoms, fixed, half[tile], u)
-        _run(x, shared, sites, places, operations, u, w, False, cutoff, values, kept, norms, epsilons, work)
+        _run(x, shared, sites, places, operations, u, w, np.int64(0), cutoff, values, kept, norms, epsilons, work)
         _store(out, first, x)
+        read(x, sites, sizes[4], space)
+        finish(space, first, z)
         for lane in range(min(LANES, ledger.shape[0] - first)):
             for o in range(ops.shape[0]):
                 ledger[first + lane, 0] += epsilons[o, 0, lane]
@@ -306,10 +310,13 @@ def forward(
 
 @jit
 def backward(
-    batch, g_out, half, ops, sites, places, operations, atoms, fixed, turns, sizes, tiny, cutoff, noise, g_batch,
+    batch, g_out, g_z, half, ops, sites, places, operations, atoms, fixed, turns, sizes, tiny, cutoff, noise, g_batch,
     g_angles, first_tile, last_tile,
 ):  # fmt: skip
-    """Adjoint of `forward`: from the incoming state and the outgoing one's cotangent to those of state and angles."""
+    """Adjoint of `forward`: from the incoming state and the cotangents of what went out to those of state and angles.
+
+    A `g_out` of no samples is zero; so is the wish for a `g_batch` of no samples.
+    """
     dtype, numbers, count = batch.dtype, batch.shape[1], ops.shape[0]
     x = np.empty((2 * numbers, LANES), dtype)
     g = np.empty((2 * numbers, LANES), dtype)
@@ -322,6 +329,7 @@ def backward(
     epsilons = np.empty((count, 1, LANES), np.float64)
     work = workspace(sizes[2], sizes[3], tiny)
     area = 2 * sizes[2] * sizes[3]
+    space = readout_space(sites, dtype)
     scratch = (
         np.empty((area, LANES), dtype),
         np.empty((area, LANES), dtype),
@@ -331,10 +339,16 @@ def backward(
     for tile in range(first_tile, last_tile):
         first = tile * LANES
         _load(batch, first, x)
-        _load(g_out, first, g)
+        clear(g, 2 * numbers)
+        if g_out.shape[0] > 0:
+            _load(g_out, first, g)
         matrices(operations, atoms, fixed, half[tile], u)
-        _run(x, ops, sites, places, operations, u, w, True, cutoff, values, kept, norms, epsilons, work)
-        sums[:] = 0
+        _run(x, ops, sites, places, operations, u, w, np.int64(1), cutoff, values, kept, norms, epsilons, work)
+        read(x, sites, sizes[4], space)
+        unread(x, g, sites, sizes[4], space, first, g_z)
+        for gate in range(operations.shape[0]):
+            for which in range(2):
+                clear(sums[gate, which], 4)
         for o in range(count - 1, -1, -1):
             op = ops[o]
             if op[0] == WITHIN:
@@ -361,4 +375,5 @@ def backward(
             else:
                 _unmove(x, g, op, sites, w, noise, values[o], scratch)
         angle_gradients(operations, atoms, turns, half[tile], sums, first, g_angles)
-        _store(g_batch, first, g)
+        if g_batch.shape[0] > 0:
+            _store(g_batch, first, g)

@@ -21,7 +21,7 @@ class MPSProgram:
     operation keeps its slot. `sites` (number, 4): where its numbers begin, left bond, 2**width, right bond. `places`
     (gates, 7): the pairs of numbers that a gate acts on, as outer count and stride, inner count and stride, run; and
     strides of target and selector (0: none). `operations` and `atoms` are those of `KernelProgram`. `sizes`: numbers in
-    the largest slot and in all slots, most rows and most columns of a matrix. `centre` is where the centre is afterwards.
+    the largest slot and in all slots, most rows and most columns of a matrix, the site of the centre afterwards.
     """
 
     ops: Array
@@ -31,7 +31,11 @@ class MPSProgram:
     atoms: Array
     constants: Constants
     sizes: Array
-    centre: int
+
+    @property
+    def centre(self) -> int:
+        """Where the centre is afterwards."""
+        return int(self.sizes[4])
 
     @property
     def tables(self) -> tuple[Array, Array, Array, Array, Array]:
@@ -117,8 +121,9 @@ class _Builder:
             operations=table(self.operations, 9),
             atoms=atom_table(self.atoms),
             constants=constants,
-            sizes=np.array([max([1, *self.slots]), max(1, sum(self.slots)), *np.max(self.shapes, 0)], np.int64),
-            centre=self.centre,
+            sizes=np.array(
+                [max([1, *self.slots]), max(1, sum(self.slots)), *np.max(self.shapes, 0), self.centre], np.int64
+            ),
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from numba import types
 from numba.extending import intrinsic
 
-from backends.mps.lanes import INT, Numbers, Slots, every, outlined
+from backends.mps.lanes import INT, Numbers, Slots, constant, every, outlined
 from backends.statevector.simd import Complex, Lanes, Vector
 
 
@@ -78,3 +78,54 @@ def unrotate_numbers(
 def add_imag(lanes: Lanes, a: Complex, b: Complex, plus: Vector) -> Vector:
     """Im conj(a) b + plus."""
     return lanes.fms(a[1], b[0], lanes.fma(a[0], b[1], plus))
+
+
+@intrinsic
+def pair_sums(
+    typing: Any, bra: Any, bo: Any, ket: Any, ko: Any, outer: Any, outer_stride: Any, run: Any, shift: Any, out: Any,
+    row: Any,
+) -> Any:  # fmt: skip
+    """Rows row.. of `out`: both parts of sum conj(bra_0) ket_1, then Re sum conj(bra_0) ket_0, and of 1 likewise."""
+    signature = types.void(bra, INT, ket, *[INT] * 5, out, INT)
+
+    def generate(context: Any, builder: Any, _: Any, args: Any) -> None:
+        lanes = Lanes(context, builder, bra.dtype)
+        left, right = Numbers(lanes, bra, args[0], args[1]), Numbers(lanes, ket, args[2], args[3])
+        sums = Slots(lanes, [lanes.zero] * 4)
+        with _pairs(builder, args[4], args[5], constant(1), constant(0), args[6]) as index:
+            at = [index, builder.add(index, args[7])]
+            a, b = (left.load(place) for place in at)
+            c, d = (right.load(place) for place in at)
+            sums[0], sums[1] = lanes.conj_product(a, d, (sums[0], sums[1]))
+            for slot, x, y in ((2, a, c), (3, b, d)):
+                sums[slot] = lanes.fma(x[1], y[1], lanes.fma(x[0], y[0], sums[slot]))
+        target = lanes.data(out, args[8])
+        for k in range(4):
+            lanes.store(sums[k], lanes.row(target, builder.add(args[9], constant(k))))
+
+    return outlined(signature, generate)
+
+
+@intrinsic
+def add_paulis(
+    typing: Any, x: Any, xo: Any, y: Any, yo: Any, outer: Any, outer_stride: Any, run: Any, shift: Any, weights: Any,
+    row: Any,
+) -> Any:  # fmt: skip
+    """y += (w_0 X + w_1 Y + w_2 Z) x for pairs of numbers `shift` apart; w are the rows row.. of `weights`."""
+    signature = types.void(x, INT, y, *[INT] * 5, weights, INT)
+
+    def generate(context: Any, builder: Any, _: Any, args: Any) -> None:
+        lanes = Lanes(context, builder, x.dtype)
+        source, target = Numbers(lanes, x, args[0], args[1]), Numbers(lanes, y, args[2], args[3])
+        table = lanes.data(weights, args[8])
+        w = [lanes.load(lanes.row(table, builder.add(args[9], constant(k)))) for k in range(3)]
+        with _pairs(builder, args[4], args[5], constant(1), constant(0), args[6]) as index:
+            at = [index, builder.add(index, args[7])]
+            a, b = (source.load(place) for place in at)
+            c, d = (target.load(place) for place in at)
+            # Y |0> = i |1>, Y |1> = -i |0>: (x - i y) b goes to 0, (x + i y) a to 1.
+            c, d = lanes.conj_product((w[0], w[1]), b, c), lanes.product((w[0], w[1]), a, d)
+            target.store(tuple(lanes.fma(w[2], a[k], c[k]) for k in (0, 1)), at[0])
+            target.store(tuple(lanes.fms(w[2], b[k], d[k]) for k in (0, 1)), at[1])
+
+    return outlined(signature, generate)

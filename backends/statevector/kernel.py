@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backends.statevector.atoms import jit, pair_gradients, pair_matrices
+from backends.statevector.atoms import inner, jit, pair_gradients, pair_matrices
 from backends.statevector.simd import (
     LANES,
     add_diagonal,
@@ -39,7 +39,7 @@ _CHUNK_BITS = 8
 CHUNK = 1 << _CHUNK_BITS
 
 
-@jit
+@inner
 def _apply_pairs(re, im, rows, op, u):
     """One pair operation on `rows` rows."""
     target, selector, flips_both = op[0], op[1], op[2]
@@ -54,7 +54,7 @@ def _apply_pairs(re, im, rows, op, u):
         rotate_pairs(re, im, rows // 4, low, high, selector, target if flips_both else target + selector, u[1])
 
 
-@jit
+@inner
 def _unapply_pairs(re, im, lr, li, rows, op, u, sums):
     """Adjoint of `_apply_pairs`; adds the sums that the gradients follow from to sums (2, 4, LANES)."""
     target, selector, flips_both = op[0], op[1], op[2]
@@ -71,7 +71,7 @@ def _unapply_pairs(re, im, lr, li, rows, op, u, sums):
         unrotate_pairs(re, im, lr, li, rows // 4, low, high, selector, other, u[1], sums[1])
 
 
-@jit
+@inner
 def _gather(source_re, source_im, base, rows, block_re, block_im):
     """Copy the rows base + rows of a state into a block."""
     for j in range(rows.shape[0]):
@@ -79,7 +79,7 @@ def _gather(source_re, source_im, base, rows, block_re, block_im):
         copy_row(source_im, base + rows[j], block_im, j)
 
 
-@jit
+@inner
 def _scatter(block_re, block_im, base, rows, target_re, target_im):
     """Copy a block back to the rows base + rows of a state."""
     for j in range(rows.shape[0]):
@@ -87,7 +87,7 @@ def _scatter(block_re, block_im, base, rows, target_re, target_im):
         copy_row(block_im, j, target_im, base + rows[j])
 
 
-@jit
+@inner
 def _spread(index, mask, n_bits):
     """Distribute the bits of `index` over the set bits of `mask`, lowest first."""
     result = 0
@@ -158,7 +158,7 @@ def unrun_pass(
                 _scatter(block_re, block_im, base, rows_of, re, im)
 
 
-@jit
+@inner
 def _add_diagonal(re, im, lr, li, base, rows_of, high, low):
     """lambda += D psi on a block, D from its tables for the high and for the low bits of the row."""
     low_bits = 0
@@ -254,7 +254,7 @@ def readout_cotangents(n, first, z, norms, g_z, flips, high, low):
     _sign_sums(weights, n - low_bits, low_bits, start[0], low)
 
 
-@jit
+@inner
 def _sign_sums(weights, first_qubit, n_bits, start, table):
     """table[i] = start + sum over the qubits first_qubit.. of +-weights, the signs by the bits of i, highest first."""
     for b in range(LANES):
