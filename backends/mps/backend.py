@@ -18,7 +18,7 @@ from backends.mps.compiled import compiled_step
 from backends.mps.layout import Layout
 from backends.mps.ledger import Ledger
 from backends.mps.moves import Truncation, insert_factors, shift_centre, split_pair, truncate_sweep
-from backends.mps.program import MPSProgram, compile_schedule
+from backends.mps.program import MPSProgram, compile_schedule, serves
 from backends.mps.readout import readouts, schmidt_values
 from backends.mps.schedule import Operation, next_centre, schedule
 from backends.mps.state import MPSState
@@ -39,8 +39,9 @@ class MPSBackend(Backend[MPSState]):
     statevector). `truncation_cutoff` in [0, 1): squared Schmidt values of the normalised state up to this weight are
     dropped as well; shapes stay the same.
 
-    `engine` says how gates are applied. "kernel": the compiled kernel for the CPU (see `kernel`), for circuits whose
-    gates act on neighbouring sites. "contraction": torch operations on any device. "auto": the kernel where it serves.
+    `engine` says how a step is computed. "kernel": the compiled kernel for the CPU (see `kernel`), for circuits whose
+    distant gates are controlled ones or RZZ. "contraction": torch operations on any device. "auto": the kernel where
+    it serves.
     """
 
     name = "mps"
@@ -68,16 +69,11 @@ class MPSBackend(Backend[MPSState]):
         # A single block holds all amplitudes: then this is the statevector under another name.
         self._exact = StatevectorBackend(circuit, dtype=dtype, planner=planner) if self._layout.n_sites == 1 else None
         self._home = next((op.first for op in self._operations if op.needs_centre), 0)
-        if engine == "kernel" and not self._neighbouring:
-            raise InvalidInput("mps: engine='kernel' serves gates on neighbouring sites only; leave engine out.")
-
-    @cached_property
-    def _neighbouring(self) -> bool:
-        """Whether no operation reaches farther than to the next site."""
-        return all(operation.last - operation.first <= 1 for operation in self._operations)
+        if engine == "kernel" and not serves(self._pairs[0]):
+            raise InvalidInput("mps: engine='kernel' has no RXX, RYY or SWAP between distant sites; leave engine out.")
 
     def _uses_kernel(self, device: torch.device) -> bool:
-        return self._neighbouring and self._engine != "contraction" and device.type == "cpu"
+        return self._engine != "contraction" and device.type == "cpu" and serves(self._pairs[0])
 
     @cached_property
     def _pairs(self) -> tuple[tuple[Operation[PairOperation], ...], Constants]:

@@ -120,6 +120,24 @@ def left_vectors(m, mo, mr, mc, rows, columns, wanted, work, u, uo, stride):
 
 
 @inner
+def select(squares, rows, rank, bond, cutoff, values, kept, eps):
+    """Schmidt values, which are kept (1 or 0), and the discarded weight, from the squares in double precision."""
+    for lane in range(LANES):
+        total = 0.0
+        for k in range(rank):
+            total += max(squares[k, lane], 0.0)
+        lost = 0.0
+        for k in range(rows):
+            weight = max(squares[k, lane], 0.0) if k < rank else 0.0
+            values[k, lane] = np.sqrt(weight)
+            keeps = k == 0 or (k < bond and (cutoff == 0 or weight > cutoff * total))
+            kept[k, lane] = 1 if keeps else 0
+            if not keeps:
+                lost += weight
+        eps[0, lane] = lost / total if total > 0 else 0
+
+
+@inner
 def workspace(rows, columns, tiny):
     """Arrays for matrices of up to `rows` x `columns` in the precision of `tiny` (1,)."""
     dtype, k = tiny.dtype, max(rows, columns)

@@ -6,6 +6,7 @@ Programs are interpreted, as those of the statevector's kernel: a table of *oper
     WITHIN   gates on the qubits of one site
     SPLIT    gates on two neighbouring sites: merge, apply, truncate at the centre, normalise
     MOVE     the centre goes to a neighbouring site
+    FAR      one gate between two sites that are not neighbours (see `far`)
 
 Splitting and moving are one formula (see `split`): M = U S V^h, the isometry U_K stays, U_K^h M goes on. The backward
 carries out the timestep once more and keeps per operation what its adjoint needs; a timestep stores only the state it
@@ -28,7 +29,8 @@ from backends.mps.algebra import (
     scale_lanes,
     square_norms,
 )
-from backends.mps.decomposition import left_vectors, workspace
+from backends.mps.decomposition import left_vectors, select, workspace
+from backends.mps.far import run_far, unrun_far
 from backends.mps.readout_kernel import finish, read, readout_space, unread
 from backends.mps.tiles import load_numbers, store_numbers
 from backends.mps.turns import rotate_numbers, unrotate_numbers
@@ -36,7 +38,7 @@ from backends.statevector.atoms import inner, jit
 from backends.statevector.kernel import angle_gradients, matrices
 from backends.statevector.simd import LANES
 
-WITHIN, SPLIT, MOVE = range(3)
+WITHIN, SPLIT, MOVE, FAR = range(4)
 
 
 @inner
@@ -89,7 +91,7 @@ def _geometry(op, sites):
 
 
 @inner
-def _split(x, op, sites, places, operations, u, w, saves, wanted_all, cutoff, values, kept, norm, eps, work):
+def _split(x, op, sites, places, operations, u, w, saves, cutoff, values, kept, norm, eps, work):
     rows, bond, other, iso, ir, ic, onward, kr, kc = _geometry(op, sites)
     site, rightwards, slot = op[1], op[2], op[5]
     a, b = sites[site], sites[site + 1]
@@ -103,9 +105,9 @@ def _split(x, op, sites, places, operations, u, w, saves, wanted_all, cutoff, va
     multiply(w, theta, right, 1, x, a[0], bond, 1, x, b[0], right, 1, left, right, bond, 0)
     _apply_gates(w, theta, op[3], op[4], places, operations, u)
     mr, mc = (right, 1) if rightwards else (1, right)
-    wanted = rows if wanted_all else bond
+    wanted = rows if saves else bond
     left_vectors(w, theta, mr, mc, rows, other, wanted, work, w, vectors, rows + 1)
-    _select(work[5], rows, min(rows, other), bond, cutoff, values, kept, eps)
+    select(work[5], rows, min(rows, other), bond, cutoff, values, kept, eps)
     multiply_conj_a(w, rest, other, 1, w, vectors, 1, rows + 1, w, theta, mr, mc, wanted, other, rows, 0)
     factors = work[3]
     square_norms(w, rest, other, 1, bond, other, factors, 0)
@@ -119,24 +121,6 @@ def _split(x, op, sites, places, operations, u, w, saves, wanted_all, cutoff, va
     _copy(w, vectors, rows + 1, 1, x, iso, ir, ic, rows, bond)
     _copy(w, rest, other, 1, x, onward, kr, kc, bond, other)
     scale_lanes(x, onward, kr, kc, bond, other, factors, 1)
-
-
-@inner
-def _select(squares, rows, rank, bond, cutoff, values, kept, eps):
-    """Schmidt values, which are kept (1 or 0), and the discarded weight, from the squares in double precision."""
-    for lane in range(LANES):
-        total = 0.0
-        for k in range(rank):
-            total += max(squares[k, lane], 0.0)
-        lost = 0.0
-        for k in range(rows):
-            weight = max(squares[k, lane], 0.0) if k < rank else 0.0
-            values[k, lane] = np.sqrt(weight)
-            keeps = k == 0 or (k < bond and (cutoff == 0 or weight > cutoff * total))
-            kept[k, lane] = 1 if keeps else 0
-            if not keeps:
-                lost += weight
-        eps[0, lane] = lost / total if total > 0 else 0
 
 
 @inner
@@ -157,20 +141,27 @@ def _move(x, op, sites, w, saves, values, work):
 
 
 @inner
-def _run(x, ops, sites, places, operations, u, w, saves, cutoff, values, kept, norms, epsilons, work):
+def _run(x, ops, far, sites, places, operations, u, w, saves, cutoff, values, kept, norms, epsilons, work, y):
     """All operations on a tile. With `saves`, each has a slot of its own in w; else they share the first."""
     for o in range(ops.shape[0]):
         op = ops[o]
-        v = o if saves else 0
+        split = op[9]
+        v = split if saves else 0
         if op[0] == WITHIN:
             _apply_gates(x, sites[op[1], 0], op[3], op[4], places, operations, u)
         elif op[0] == SPLIT:
             _split(
-                x, op, sites, places, operations, u, w, saves, saves, cutoff, values[v], kept[v], norms[v],
-                epsilons[o], work,
+                x, op, sites, places, operations, u, w, saves, cutoff, values[v], kept[v], norms[v], epsilons[split],
+                work,
             )  # fmt: skip
-        else:
+        elif op[0] == MOVE:
             _move(x, op, sites, w, saves, values[v], work)
+        else:
+            gate = op[3]
+            run_far(
+                x, op, far, sites, places[gate], u[gate], w, saves, cutoff, values[v:], kept[v:], norms[v],
+                epsilons[split:], work, y,
+            )  # fmt: skip
 
 
 @inner
@@ -273,14 +264,14 @@ def _store(batch, first, x):
 
 @jit
 def forward(
-    batch, half, ops, sites, places, operations, atoms, fixed, sizes, tiny, cutoff, out, z, ledger, first_tile,
+    batch, half, ops, far, sites, places, operations, atoms, fixed, sizes, tiny, cutoff, out, z, ledger, first_tile,
     last_tile,
 ):  # fmt: skip
     """One timestep of the tiles first_tile..last_tile - 1.
 
     batch and out (samples, numbers, 2), half (tiles, 2, n_angles, LANES) cosines and sines of half the angles,
-    z (samples, 3n), ledger (samples, 2): the sums of the discarded weights and of their angles. sizes: numbers in the
-    largest slot and in all, the most rows and columns of a matrix, the centre afterwards.
+    z (samples, 3n), ledger (samples, 2): the sums of the discarded weights and of their angles. For the tables and
+    `sizes` see `MPSProgram`.
     """
     dtype, numbers = batch.dtype, batch.shape[1]
     x = np.empty((2 * numbers, LANES), dtype)
@@ -289,7 +280,8 @@ def forward(
     values = np.empty((1, sizes[2], LANES), dtype)
     kept = np.empty((1, sizes[2], LANES), dtype)
     norms = np.empty((1, 1, LANES), dtype)
-    epsilons = np.zeros((ops.shape[0], 1, LANES), np.float64)
+    epsilons = np.zeros((sizes[5], 1, LANES), np.float64)
+    y = np.empty((2 * sizes[6], LANES), dtype)
     work = workspace(sizes[2], sizes[3], tiny)
     space = readout_space(sites, dtype)
     shared = ops.copy()
@@ -298,20 +290,22 @@ def forward(
         first = tile * LANES
         _load(batch, first, x)
         matrices(operations, atoms, fixed, half[tile], u)
-        _run(x, shared, sites, places, operations, u, w, np.int64(0), cutoff, values, kept, norms, epsilons, work)
+        _run(
+            x, shared, far, sites, places, operations, u, w, np.int64(0), cutoff, values, kept, norms, epsilons, work, y
+        )  # fmt: skip
         _store(out, first, x)
         read(x, sites, sizes[4], space)
         finish(space, first, z)
         for lane in range(min(LANES, ledger.shape[0] - first)):
-            for o in range(ops.shape[0]):
-                ledger[first + lane, 0] += epsilons[o, 0, lane]
-                ledger[first + lane, 1] += np.arcsin(np.sqrt(min(epsilons[o, 0, lane], 1.0)))
+            for k in range(sizes[5]):
+                ledger[first + lane, 0] += epsilons[k, 0, lane]
+                ledger[first + lane, 1] += np.arcsin(np.sqrt(min(epsilons[k, 0, lane], 1.0)))
 
 
 @jit
 def backward(
-    batch, g_out, g_z, half, ops, sites, places, operations, atoms, fixed, turns, sizes, tiny, cutoff, noise, g_batch,
-    g_angles, first_tile, last_tile,
+    batch, g_out, g_z, half, ops, far, sites, places, operations, atoms, fixed, turns, sizes, tiny, cutoff, noise,
+    g_batch, g_angles, first_tile, last_tile,
 ):  # fmt: skip
     """Adjoint of `forward`: from the incoming state and the cotangents of what went out to those of state and angles.
 
@@ -323,12 +317,13 @@ def backward(
     u = np.empty((operations.shape[0], 2, 8, LANES), dtype)
     sums = np.empty((operations.shape[0], 2, 4, LANES), dtype)
     w = np.empty((2 * sizes[1], LANES), dtype)
-    values = np.empty((count, sizes[2], LANES), dtype)
-    kept = np.empty((count, sizes[2], LANES), dtype)
-    norms = np.empty((count, 1, LANES), dtype)
-    epsilons = np.empty((count, 1, LANES), np.float64)
+    values = np.empty((sizes[5], sizes[2], LANES), dtype)
+    kept = np.empty((sizes[5], sizes[2], LANES), dtype)
+    norms = np.empty((sizes[5], 1, LANES), dtype)
+    epsilons = np.empty((sizes[5], 1, LANES), np.float64)
+    y = np.empty((2 * sizes[6], LANES), dtype)
     work = workspace(sizes[2], sizes[3], tiny)
-    area = 2 * sizes[2] * sizes[3]
+    area = 2 * sizes[7]
     space = readout_space(sites, dtype)
     scratch = (
         np.empty((area, LANES), dtype),
@@ -343,7 +338,9 @@ def backward(
         if g_out.shape[0] > 0:
             _load(g_out, first, g)
         matrices(operations, atoms, fixed, half[tile], u)
-        _run(x, ops, sites, places, operations, u, w, np.int64(1), cutoff, values, kept, norms, epsilons, work)
+        _run(
+            x, ops, far, sites, places, operations, u, w, np.int64(1), cutoff, values, kept, norms, epsilons, work, y
+        )  # fmt: skip
         read(x, sites, sizes[4], space)
         unread(x, g, sites, sizes[4], space, first, g_z)
         for gate in range(operations.shape[0]):
@@ -351,29 +348,22 @@ def backward(
                 clear(sums[gate, which], 4)
         for o in range(count - 1, -1, -1):
             op = ops[o]
+            v, gate = op[9], op[3]
             if op[0] == WITHIN:
                 at = sites[op[1], 0]
                 _unapply_gates(x, at, g, at, op[3], op[4], places, operations, u, sums)
             elif op[0] == SPLIT:
                 _unsplit(
-                    x,
-                    g,
-                    op,
-                    sites,
-                    places,
-                    operations,
-                    u,
-                    w,
-                    cutoff,
-                    noise,
-                    values[o],
-                    kept[o],
-                    norms[o],
-                    sums,
+                    x, g, op, sites, places, operations, u, w, cutoff, noise, values[v], kept[v], norms[v], sums,
                     scratch,
-                )
+                )  # fmt: skip
+            elif op[0] == MOVE:
+                _unmove(x, g, op, sites, w, noise, values[v], scratch)
             else:
-                _unmove(x, g, op, sites, w, noise, values[o], scratch)
+                unrun_far(
+                    x, g, op, far, sites, places[gate], u[gate], w, cutoff, noise, values[v:], kept[v:], norms[v],
+                    sums[gate], scratch,
+                )  # fmt: skip
         angle_gradients(operations, atoms, turns, half[tile], sums, first, g_angles)
         if g_batch.shape[0] > 0:
             _store(g_batch, first, g)
