@@ -36,14 +36,14 @@ from backends.errors import refuse_second_derivatives
 
 # Size of a singular value, or of a gap, relative to the largest, below which it is noise. Well above the rounding
 # unit, because a cotangent's rounding error is divided by it, and well below what a state of interest resolves.
-NOISE = {torch.float32: 3e-5, torch.float64: 1e-9}
+_NOISE = {torch.float32: 3e-5, torch.float64: 1e-9}
 # Entries of a normalised state below this are zero to LAPACK.
 _TINY = 1e-40
 
 
 def _safe_inverse(values: Tensor, largest: Tensor) -> Tensor:
     """1/x, going smoothly to zero where |x| is at the level of rounding errors of `largest`."""
-    noise = largest * NOISE[values.dtype]
+    noise = largest * _NOISE[values.dtype]
     # The tiny constant keeps an all-zero matrix finite.
     inverse: Tensor = values / (values.square() + noise.square() + torch.finfo(values.dtype).tiny)
     return inverse
