@@ -196,7 +196,7 @@ def divide_gaps(
 ) -> Any:
     """W[j, k] <- G[j, k] / (s_k^2 - s_j^2) for the discarded j = first.., m of them, and the kept k < n; else 0.
 
-    `values` and `kept` are real rows, s and 1 or 0; 1 / x is x / (x^2 + (noise s_0)^2), for difference and sum apart.
+    `values` and `kept` are real rows, s and 1 or 0; 1 / x is x^3 / (x^4 + (noise s_0)^4), for difference and sum apart.
     """
     signature = types.void(w, INT, INT, values, kept, INT, INT, INT, w.dtype)
 
@@ -206,10 +206,12 @@ def divide_gaps(
         s, keep = lanes.data(values, args[3]), lanes.data(kept, args[4])
         one = splat(lanes, 1)
         level = lanes.mul(broadcast(lanes, args[8]), lanes.load(lanes.row(s, 0)))
+        level = lanes.mul(level, level)
         level = lanes.fma(level, level, splat(lanes, 1e-37 if lanes.bits == 32 else 1e-300))
 
         def inverse(x: Vector) -> Vector:
-            return builder.fdiv(x, lanes.fma(x, x, level))
+            square = lanes.mul(x, x)
+            return builder.fdiv(lanes.mul(square, x), lanes.fma(square, square, level))
 
         with every(builder, args[6]) as i:
             j = builder.add(args[5], i)

@@ -222,10 +222,11 @@ def _unmove(x, g, op, sites, w, noise, values, scratch):
     scale_lanes(small, 0, bond, 1, bond, bond, factors, 0)
     multiply(g, iso, ir, ic, w, vectors, bond + 1, 1, small, 0, bond, 1, rows, bond, bond, 1)
     for lane in range(LANES):
-        level = (noise * values[0, lane]) ** 2 + factors.dtype.type(1e-37)
+        level = noise * values[0, lane] * noise * values[0, lane]
+        level = level * level + factors.dtype.type(1e-37)
         for k in range(bond):
-            value = values[k, lane]
-            inverse = value / (value * value + level)
+            square = values[k, lane] * values[k, lane]
+            inverse = values[k, lane] * square / (square * square + level)
             factors[k, lane] = inverse * inverse
     scale_lanes(g, iso, ic, ir, bond, rows, factors, 1)
     multiply(centre, 0, bond, 1, g, iso, ir, ic, w, rest, bond, 1, rows, bond, bond, 0)
