@@ -9,8 +9,9 @@ EPS = {torch.complex64: 2.0**-23, torch.complex128: 2.0**-52}
 # Schmidt values below 3e-5 (complex64) and 1e-9 (complex128) of the largest are noise to the split of the MPS: what a
 # gradient owes to them may be lost, everything else is exact to rounding. The statevector must do as well.
 GRADIENT = {torch.complex64: 3e-5, torch.complex128: 1e-9}
-# The kernel of the MPS computes in the state's own precision; in complex64 its level of noise is higher.
-GRADIENT_AMID_NOISE = {torch.complex64: 7e-5, torch.complex128: 1e-9}
+# Where Schmidt values of noise are kept beside discarded ones: the kernel of the MPS decomposes in the state's own
+# precision, and single precision mixes directions whose squared weight is below 1e-7, 3e-4 of the largest value.
+GRADIENT_AMID_NOISE = {torch.complex64: 3e-4, torch.complex128: 1e-9}
 
 # Central differences with step h in double precision: h^2 from the third derivative, 1e-16 / h from rounding. With
 # h = 1e-4 both are below 1e-7 of a derivative of order one.

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from backends.compiling import strict_inner
 from backends.mps.algebra import copy_lanes
 from backends.mps.reflections import apply_reflector, chase, find_negligible, make_reflector, rotate_columns
-from backends.statevector.atoms import inner
 from backends.statevector.simd import LANES
 
 # Numbers below these are taken as zero: their squares would leave the range of normal numbers.
@@ -25,7 +25,7 @@ _FLOOR = 1e-18
 _MAX_STEPS = 60
 
 
-@inner
+@strict_inner
 def _bidiagonalise(a, rows, columns, stride, tau, right, d, e, tiny):
     """a (rows, columns) becomes its left reflectors, below and on the diagonal; B goes to d and e, real rows."""
     k = min(rows, columns)
@@ -39,7 +39,7 @@ def _bidiagonalise(a, rows, columns, stride, tau, right, d, e, tiny):
             apply_reflector(a, i * stride + i + 1, 1, count, right, 0, 1, a, below, 1, stride, rows - i - 1)
 
 
-@inner
+@strict_inner
 def _square(d, e, k, columns, diagonal, beside, floor):
     """B B^T in double precision."""
     for b in range(LANES):
@@ -53,7 +53,7 @@ def _square(d, e, k, columns, diagonal, beside, floor):
             floor[0, b] = max(floor[0, b], _FLOOR * diagonal[i, b])
 
 
-@inner
+@strict_inner
 def _diagonalise(diagonal, beside, k, floor, z, stride, cosines, sines):
     """Eigenvalues of a tridiagonal matrix to `diagonal`, eigenvectors to the columns of z (k, k), in no order."""
     ends = np.empty((1, LANES), np.float64)
@@ -80,7 +80,7 @@ def _diagonalise(diagonal, beside, k, floor, z, stride, cosines, sines):
             rotate_columns(z, stride, k, first, top, cosines, sines)
 
 
-@inner
+@strict_inner
 def _order(diagonal, k, order):
     """order (k, LANES): the places of the eigenvalues, largest first; the eigenvalues are sorted with them."""
     for b in range(LANES):
@@ -95,7 +95,7 @@ def _order(diagonal, k, order):
             order[j, b] = i
 
 
-@inner
+@strict_inner
 def left_vectors(m, mo, mr, mc, rows, columns, wanted, work, u, uo, stride):
     """The first `wanted` left singular vectors, largest value first, of m (rows, columns), to the columns of u.
 
@@ -119,7 +119,7 @@ def left_vectors(m, mo, mr, mc, rows, columns, wanted, work, u, uo, stride):
         apply_reflector(a, i * along + i, along, rows - i, tau, i, 0, u, uo + i * stride, stride, 1, wanted)
 
 
-@inner
+@strict_inner
 def select(squares, rows, rank, bond, cutoff, values, kept, eps):
     """Schmidt values, which are kept (1 or 0), and the discarded weight, from the squares in double precision."""
     for lane in range(LANES):
@@ -137,7 +137,7 @@ def select(squares, rows, rank, bond, cutoff, values, kept, eps):
         eps[0, lane] = lost / total if total > 0 else 0
 
 
-@inner
+@strict_inner
 def workspace(rows, columns, tiny):
     """Arrays for matrices of up to `rows` x `columns` in the precision of `tiny` (1,)."""
     dtype, k = tiny.dtype, max(rows, columns)

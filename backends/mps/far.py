@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from backends.compiling import strict_inner
 from backends.mps.algebra import (
     add_scaled,
     clear,
@@ -39,7 +40,6 @@ from backends.mps.algebra import (
 from backends.mps.decomposition import left_vectors, select
 from backends.mps.reflections import apply_reflector, make_reflector
 from backends.mps.turns import rotate_numbers, unrotate_numbers
-from backends.statevector.atoms import inner
 from backends.statevector.simd import LANES
 
 # Columns of the table `far`: one row for each site of an operation, from the near end on. The site; where its numbers
@@ -47,12 +47,12 @@ from backends.statevector.simd import LANES
 SITE, KEPT, ROOT, GRAM, MERGED, VECTORS, REST, CARRIED, ENDS = range(9)
 
 
-@inner
+@strict_inner
 def _copy(source, so, sr, sc, target, to, tr, tc, m, n):
     copy_lanes(source, so, sr, sc, target, to, tr, tc, m, n, source.dtype.type(0))
 
 
-@inner
+@strict_inner
 def _legs(site, rightwards):
     """Start, sizes and strides of a site's legs: the bond towards the near end, its qubits, the bond ahead."""
     start, left, width, right = site
@@ -61,7 +61,7 @@ def _legs(site, rightwards):
     return start, right, width, left, 1, right, width * right
 
 
-@inner
+@strict_inner
 def _end_tensors(w, origin, ends, size, place, is_target, u):
     """The tensors of an end site for k = 0, 1: the matrix u_k on the target, or the selecting qubit's half k."""
     for k in range(2):
@@ -73,7 +73,7 @@ def _end_tensors(w, origin, ends, size, place, is_target, u):
             _clear_half(w, at, place[2], place[6], 1 - k)
 
 
-@inner
+@strict_inner
 def _clear_half(x, offset, outer, shift, half):
     """Zero where the selecting qubit, whose stride is `shift`, is `half`."""
     for i in range(outer):
@@ -84,7 +84,7 @@ def _clear_half(x, offset, outer, shift, half):
                 x[row + 1, lane] = 0
 
 
-@inner
+@strict_inner
 def _triangle(y, rows, columns, x, xo, d, tau, tiny):
     """X (rows, min(rows, columns)), lower triangular, rows of `rows` numbers, with X X^h = Y Y^h; Y is used up."""
     rank = min(rows, columns)
@@ -101,7 +101,7 @@ def _triangle(y, rows, columns, x, xo, d, tau, tiny):
     return rank
 
 
-@inner
+@strict_inner
 def _roots(w, base, far, first, count, sites, rightwards, saves, y, work, ranks):
     """X of every bond within, from the far end back; with `saves` E as well."""
     d, tau, tiny = work[3], work[2], work[12][0]
@@ -131,7 +131,7 @@ def _roots(w, base, far, first, count, sites, rightwards, saves, y, work, ranks)
             multiply_conj_b(w, base + row[GRAM], n, 1, w, x, n, 1, w, x, 1, n, n, n, ranks[p], 0)
 
 
-@inner
+@strict_inner
 def run_far(x, op, far, sites, place, u, w, saves, cutoff, values, kept, norm, eps, work, y):
     """Apply the gate of an operation and truncate all bonds between its ends."""
     base, first, count, rightwards = op[5], op[6], op[7], op[2]
@@ -192,7 +192,7 @@ def run_far(x, op, far, sites, place, u, w, saves, cutoff, values, kept, norm, e
     scale_lanes(x, start, 1, 1, near * columns, 1, work[3], 0)
 
 
-@inner
+@strict_inner
 def unrun_far(x, g, op, far, sites, place, u, w, cutoff, noise, values, kept, norm, sums, scratch):
     """Adjoint of `run_far`: g goes from cotangents of the new sites to those of the old ones, which x holds again."""
     gaps, pulled, merged, factors = scratch
@@ -299,7 +299,7 @@ def unrun_far(x, g, op, far, sites, place, u, w, cutoff, noise, values, kept, no
         _copy(w, base + far[first + p, KEPT], 1, 1, x, start, 1, 1, near * width * ahead, 1)
 
 
-@inner
+@strict_inner
 def _unroots(g, base, far, first, count, sites, rightwards, w, scratch):
     """The cotangents of the Gram matrices, from the near end on: each goes on to the next and to the site between."""
     sides, through, _, _ = scratch

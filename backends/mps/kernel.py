@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from backends.compiling import strict_inner, strict_jit
 from backends.mps.algebra import (
     add_scaled,
     clear,
@@ -34,19 +35,18 @@ from backends.mps.far import run_far, unrun_far
 from backends.mps.readout_kernel import finish, read, readout_space, unread
 from backends.mps.tiles import load_numbers, store_numbers
 from backends.mps.turns import rotate_numbers, unrotate_numbers
-from backends.statevector.atoms import inner, jit
 from backends.statevector.kernel import angle_gradients, matrices
 from backends.statevector.simd import LANES
 
 WITHIN, SPLIT, MOVE, FAR = range(4)
 
 
-@inner
+@strict_inner
 def _copy(source, so, sr, sc, target, to, tr, tc, m, n):
     copy_lanes(source, so, sr, sc, target, to, tr, tc, m, n, source.dtype.type(0))
 
 
-@inner
+@strict_inner
 def _apply_gates(x, offset, first, last, places, operations, u):
     for g in range(first, last):
         target, selector, flips = places[g, 5], places[g, 6], operations[g, 2]
@@ -60,7 +60,7 @@ def _apply_gates(x, offset, first, last, places, operations, u):
             rotate_numbers(x, offset, a, sa, b, sb, run, selector, target if flips else target + selector, u[g, 1])
 
 
-@inner
+@strict_inner
 def _unapply_gates(x, offset, y, y_offset, first, last, places, operations, u, sums):
     for g in range(last - 1, first - 1, -1):
         target, selector, flips = places[g, 5], places[g, 6], operations[g, 2]
@@ -76,7 +76,7 @@ def _unapply_gates(x, offset, y, y_offset, first, last, places, operations, u, s
             unrotate_numbers(x, offset, y, y_offset, a, sa, b, sb, run, selector, other, u[g, 1], sums[g, 1])
 
 
-@inner
+@strict_inner
 def _geometry(op, sites):
     """Where an operation on the bond right of a site finds what: all it needs to know of offsets and strides.
 
@@ -90,7 +90,7 @@ def _geometry(op, sites):
     return right, bond, left, b[0], 1, right, a[0], 1, bond
 
 
-@inner
+@strict_inner
 def _split(x, op, sites, places, operations, u, w, saves, cutoff, values, kept, norm, eps, work):
     rows, bond, other, iso, ir, ic, onward, kr, kc = _geometry(op, sites)
     site, rightwards, slot = op[1], op[2], op[5]
@@ -123,7 +123,7 @@ def _split(x, op, sites, places, operations, u, w, saves, cutoff, values, kept, 
     scale_lanes(x, onward, kr, kc, bond, other, factors, 1)
 
 
-@inner
+@strict_inner
 def _move(x, op, sites, w, saves, values, work):
     rows, bond, other, iso, ir, ic, onward, kr, kc = _geometry(op, sites)
     neighbour = op[5]
@@ -140,7 +140,7 @@ def _move(x, op, sites, w, saves, values, work):
     _copy(w, vectors, bond + 1, 1, x, iso, ir, ic, rows, bond)
 
 
-@inner
+@strict_inner
 def _run(x, ops, far, sites, places, operations, u, w, saves, cutoff, values, kept, norms, epsilons, work, y):
     """All operations on a tile. With `saves`, each has a slot of its own in w; else they share the first."""
     for o in range(ops.shape[0]):
@@ -164,7 +164,7 @@ def _run(x, ops, far, sites, places, operations, u, w, saves, cutoff, values, ke
             )  # fmt: skip
 
 
-@inner
+@strict_inner
 def _unsplit(x, g, op, sites, places, operations, u, w, cutoff, noise, values, kept, norm, sums, scratch):
     """Adjoint of `_split`: from cotangents g of the new sites to those of the old, which x holds again afterwards."""
     gaps, pulled, merged, factors = scratch
@@ -207,7 +207,7 @@ def _unsplit(x, g, op, sites, places, operations, u, w, cutoff, noise, values, k
     _copy(w, old_b, 1, 1, x, b[0], 1, 1, bond * right, 1)
 
 
-@inner
+@strict_inner
 def _unmove(x, g, op, sites, w, noise, values, scratch):
     """Adjoint of `_move`."""
     small, moved, centre, factors = scratch
@@ -222,12 +222,12 @@ def _unmove(x, g, op, sites, w, noise, values, scratch):
     scale_lanes(small, 0, bond, 1, bond, bond, factors, 0)
     multiply(g, iso, ir, ic, w, vectors, bond + 1, 1, small, 0, bond, 1, rows, bond, bond, 1)
     for lane in range(LANES):
-        level = noise * values[0, lane] * noise * values[0, lane]
-        level = level * level + factors.dtype.type(1e-37)
+        # In double precision: the compiler may square 1 / (s^4 + level), which leaves the range of single precision.
+        level = (np.float64(noise) * values[0, lane]) ** 4 + 1e-300
         for k in range(bond):
-            square = values[k, lane] * values[k, lane]
-            inverse = values[k, lane] * square / (square * square + level)
-            factors[k, lane] = inverse * inverse
+            square = np.float64(values[k, lane]) ** 2
+            inverse = square / (square * square + level)
+            factors[k, lane] = square * inverse * inverse
     scale_lanes(g, iso, ic, ir, bond, rows, factors, 1)
     multiply(centre, 0, bond, 1, g, iso, ir, ic, w, rest, bond, 1, rows, bond, bond, 0)
     multiply_conj_b(small, 0, bond, 1, g, onward, kr, kc, w, neighbour, kc, kr, bond, bond, other, 0)
@@ -239,7 +239,7 @@ def _unmove(x, g, op, sites, w, noise, values, scratch):
     _copy(w, neighbour, 1, 1, x, onward, 1, 1, bond * other, 1)
 
 
-@inner
+@strict_inner
 def _load(batch, first, x):
     """Numbers of batch (samples, numbers, 2) into a tile; lanes beyond the batch repeat the last sample."""
     count, last = batch.shape[1], batch.shape[0] - 1
@@ -251,7 +251,7 @@ def _load(batch, first, x):
                 x[2 * i + part, b] = batch[min(first + b, last), i, part]
 
 
-@inner
+@strict_inner
 def _store(batch, first, x):
     """The way back; lanes that repeat a sample write what it writes."""
     count, last = batch.shape[1], batch.shape[0] - 1
@@ -263,7 +263,7 @@ def _store(batch, first, x):
                 batch[min(first + b, last), i, part] = x[2 * i + part, b]
 
 
-@jit
+@strict_jit
 def forward(
     batch, half, ops, far, sites, places, operations, atoms, fixed, sizes, tiny, cutoff, out, z, ledger, first_tile,
     last_tile,
@@ -303,7 +303,7 @@ def forward(
                 ledger[first + lane, 1] += np.arcsin(np.sqrt(min(epsilons[k, 0, lane], 1.0)))
 
 
-@jit
+@strict_jit
 def backward(
     batch, g_out, g_z, half, ops, far, sites, places, operations, atoms, fixed, turns, sizes, tiny, cutoff, noise,
     g_batch, g_angles, first_tile, last_tile,

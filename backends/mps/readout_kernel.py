@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from backends.compiling import strict_inner
 from backends.mps.algebra import add_scaled, clear, copy_lanes, multiply, multiply_conj_a, multiply_conj_b, square_norms
 from backends.mps.turns import add_paulis, pair_sums
-from backends.statevector.atoms import inner
 from backends.statevector.simd import LANES
 
 
-@inner
+@strict_inner
 def readout_space(sites, dtype):
     """Arrays that the functions below work on: environments, two site tensors, the H of both sides, sums and norm."""
     bond, size, qubits = 1, 1, 0
@@ -37,7 +37,7 @@ def readout_space(sites, dtype):
     )
 
 
-@inner
+@strict_inner
 def _qubits_of(site):
     """Number of qubits of a site."""
     qubits, size = 0, site[2]
@@ -47,7 +47,7 @@ def _qubits_of(site):
     return qubits
 
 
-@inner
+@strict_inner
 def _environments(x, sites, centre, env, ket):
     """Environments of all sites but the centre, env (sites, 2 bond^2, LANES), outwards from the centre.
 
@@ -72,7 +72,7 @@ def _environments(x, sites, centre, env, ket):
                 multiply_conj_a(env[s], 0, m, 1, x, sites[nearer, 0], 1, m, source, start, m, 1, m, m, k, 0)
 
 
-@inner
+@strict_inner
 def _times_environment(x, site, is_left, env, out):
     """out <- T E for a site left of the centre, E T for one to its right."""
     start, left, width, right = site
@@ -83,7 +83,7 @@ def _times_environment(x, site, is_left, env, out):
         multiply(out, 0, size, 1, env, 0, left, 1, x, start, size, 1, left, size, left, 0)
 
 
-@inner
+@strict_inner
 def read(x, sites, centre, space):
     """Fill environments, sums (4 n, LANES), four per qubit (see `pair_sums`), and the squared norm (1, LANES)."""
     env, ket, _, _, sums, norm = space
@@ -104,7 +104,7 @@ def read(x, sites, centre, space):
             shift //= 2
 
 
-@inner
+@strict_inner
 def finish(space, first, z):
     """From the sums of a tile to z (batch, 3n) of the normalised states."""
     _, _, _, _, sums, norm = space
@@ -117,7 +117,7 @@ def finish(space, first, z):
             z[first + lane, 2 * n + q] = (sums[4 * q + 2, lane] - sums[4 * q + 3, lane]) * scale
 
 
-@inner
+@strict_inner
 def unread(x, g, sites, centre, space, first, g_z):
     """Add what the cotangents of the readouts g_z (batch, 3n) make of those of the sites to g, after `read`."""
     env, _, phi, bonds, sums, norm = space
@@ -147,7 +147,7 @@ def unread(x, g, sites, centre, space, first, g_z):
     add_scaled(g, start, 1, 1, x, start, 1, 1, size, 1, mean)
 
 
-@inner
+@strict_inner
 def _unread_site(x, g, sites, s, centre, env, phi, bonds, weights, qubit):
     """phi = (O + H) T of one site, its part of g, and the next H; bonds (2, 2 bond^2, LANES) is H left and right."""
     start, left, width, right = sites[s]

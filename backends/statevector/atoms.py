@@ -11,28 +11,9 @@ it, and V^dagger sigma_k V only turns the first three: one rotation in the plane
 
 from __future__ import annotations
 
-import numba as nb
-
+from backends.compiling import inner
 from backends.statevector.pairs import FIXED, RX, RY, RZ
 from backends.statevector.simd import LANES, turn_phase, turn_x, turn_y, turn_z
-
-
-def jit(function):
-    """Compile for the argument types met, without the interpreter lock; kept on disk where the disk can be written."""
-    return _compiled(function)
-
-
-def inner(function):
-    """Compile likewise what only compiled functions call: without the code that Python would call (a third less)."""
-    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-
-
-def _compiled(function, **options):
-    options |= {"fastmath": True, "nogil": True, "error_model": "numpy"}
-    try:
-        return nb.njit(function, cache=True, **options)
-    except RuntimeError:  # numba finds no folder to keep it in
-        return nb.njit(function, **options)
 
 
 @inner

@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backends.statevector.atoms import inner, jit, pair_gradients, pair_matrices
+from backends.compiling import inner, jit
+from backends.statevector.atoms import pair_gradients, pair_matrices
 from backends.statevector.simd import (
     LANES,
     add_diagonal,

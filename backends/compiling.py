@@ -1,0 +1,33 @@
+"""How the kernels are compiled: without the interpreter lock, kept on disk where the disk can be written."""
+
+from __future__ import annotations
+
+import numba as nb
+
+
+def jit(function):
+    """Compile for the argument types met. Sums may be reordered, products of quotients combined."""
+    return _compiled(function, fastmath=True)
+
+
+def inner(function):
+    """Compile likewise what only compiled functions call: without the code that Python would call."""
+    return _compiled(function, fastmath=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def strict_jit(function):
+    """As `jit`, but every operation as written: where 1 / (x^4 + tiny) must not become part of its own square."""
+    return _compiled(function)
+
+
+def strict_inner(function):
+    """As `inner`, but every operation as written."""
+    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def _compiled(function, **options):
+    options |= {"nogil": True, "error_model": "numpy"}
+    try:
+        return nb.njit(function, cache=True, **options)
+    except RuntimeError:  # numba finds no folder to keep it in
+        return nb.njit(function, **options)
