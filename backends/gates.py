@@ -73,9 +73,9 @@ def _p(angles: Tensor, dtype: torch.dtype) -> Tensor:
 def _u3(angles: Tensor, dtype: torch.dtype) -> Tensor:
     half, phi, lam = angles[..., 0] / 2, angles[..., 1], angles[..., 2]
     cos, sin = torch.cos(half).to(dtype), torch.sin(half).to(dtype)
-    return _matrix(
-        [[cos, -_phase_factor(lam) * sin], [_phase_factor(phi) * sin, _phase_factor(phi + lam) * cos]],
-    ).to(dtype)
+    # The product of the phases, not the phase of the sum, which would be rounded: unitary at large angles, too.
+    left, right = _phase_factor(phi), _phase_factor(lam)
+    return _matrix([[cos, -right * sin], [left * sin, left * right * cos]]).to(dtype)
 
 
 # Rotations of one qubit by angles (..., n_angles).

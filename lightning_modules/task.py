@@ -30,7 +30,7 @@ OVER_BUDGET = ("warn", "stop")
 SPLITS = ("train", "val", "test")
 # A configuration may say how many layers a circuit has and be run with a cell without circuit; but whoever gives one
 # of these means it.
-NEVER_BY_CHANCE = {"hidden_size": None, "shots": None, "depolarising": 0.0}
+NEVER_BY_CHANCE = {"hidden_size": None, "shots": None, "depolarising": 0.0, "segment_length": None}
 
 
 class RecurrentCell(Protocol):
@@ -72,6 +72,8 @@ class SequenceTask(LightningModule):
         depolarising: Probability with which every qubit is depolarised before it is read.
         noise_in: When shots and depolarising act: evaluation, training or both.
         noise_seed: Seed of the noise in evaluation.
+        segment_length: Timesteps after which the hidden state is kept for the backward; those between are computed
+            again, which takes less memory and more time. Null keeps everything.
         learning_rate: Peak of the one-cycle schedule of Adam.
         cell_rate: Learning rate of the cell as a multiple of `learning_rate`. What acts at every timestep moves the
             output the more, the longer the sequence is; github.com/lezcano/expRNN takes 0.1 for its orthogonal cell.
@@ -108,6 +110,7 @@ class SequenceTask(LightningModule):
         depolarising: float = 0.0,
         noise_in: str = "both",
         noise_seed: int = 0,
+        segment_length: int | None = None,
         learning_rate: float = 0.01,
         cell_rate: float = 1.0,
     ) -> None:

@@ -73,7 +73,7 @@ class Translator(SequenceTask):
         encoder = super().build_cell(embedded)
         size = cast(int, encoder.output_size)
         decoder = super().build_cell(embedded + size)
-        return EncoderDecoder(encoder, decoder, self.hparams["attention_size"])
+        return EncoderDecoder(encoder, decoder, self.hparams["attention_size"], self.hparams["segment_length"])
 
     def build_scores(self, classes: int) -> MetricCollection:
         """Return the share of tokens that are the likeliest ones, given the reference's tokens before them."""

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from backends.errors import InvalidInput
 from tnqrnn.attention import AdditiveAttention, Memory
+from tnqrnn.segments import recomputed, require_segment_length, segments
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,17 @@ class Decoding:
 class EncoderDecoder(nn.Module):
     """Two recurrent cells and the attention between them; `encode` once, then `step` for every target token.
 
-    The decoder reads `target_features + encoder.output_size` features: an embedded token and the context. Raises
-    InvalidInput if the cells have states of different sizes.
+    The decoder reads `target_features + encoder.output_size` features: an embedded token and the context. With
+    `segment_length`, `forward` keeps the decoder's state at the ends of segments of so many tokens for the backward and
+    computes the tokens inside again (see `segments`); the encoder has that setting itself. Raises InvalidInput if the
+    cells have states of different sizes.
     """
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, attention_size: int) -> None:
+    def __init__(
+        self, encoder: nn.Module, decoder: nn.Module, attention_size: int, segment_length: int | None = None
+    ) -> None:
         super().__init__()
+        self.segment_length = require_segment_length("encoder-decoder", segment_length)
         self.output_size = _output_size(decoder)
         if _output_size(encoder) != self.output_size:
             raise InvalidInput(
@@ -92,11 +98,20 @@ class EncoderDecoder(nn.Module):
 
         A target shorter than the batch's longest is read on: what the decoder does after its end is not scored.
         """
-        at, readouts = self.encode(x, lengths), []
-        for t in range(y.shape[1]):
+        at, pieces = self.encode(x, lengths), []
+        parts = segments(y.shape[1], self.segment_length)
+        for tokens in parts:
+            at, readouts = recomputed(self._advance, y, tokens, at, when=len(parts) > 1)
+            pieces.append(readouts)
+        return torch.cat(pieces, 1), at
+
+    def _advance(self, y: Tensor, tokens: range, at: Decoding) -> tuple[Decoding, Tensor]:
+        """Return the decoder after some of the tokens, and its readouts (batch, tokens, output_size)."""
+        readouts = []
+        for t in tokens:
             at, _ = self.step(y[:, t], at)
             readouts.append(at.readouts)
-        return torch.stack(readouts, 1), at
+        return at, torch.stack(readouts, 1)
 
 
 def _output_size(cell: nn.Module) -> int:

@@ -20,9 +20,7 @@ the estimate's deviation counts as a constant.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from hashlib import blake2b
 
 import torch
@@ -32,8 +30,6 @@ from backends.errors import InvalidInput, require_choice, require_number, requir
 
 KINDS = ("gaussian", "multinomial")
 WHEN = {"evaluation": (False,), "training": (True,), "both": (False, True)}
-
-Measure = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -65,7 +61,7 @@ class ReadoutNoise:
         """Whether any readout is changed at all."""
         return self.shots is not None or self.depolarising > 0
 
-    def of_call(self, x: Tensor, training: bool) -> Measure | None:
+    def of_call(self, x: Tensor, training: bool) -> Measurement | None:
         """Return what measures the readouts of one call on sequences `x`; None where readouts stay exact.
 
         In evaluation the draws are a function of `seed` and the entries of `x`: the same batch is measured in the same
@@ -74,7 +70,7 @@ class ReadoutNoise:
         if not self.changes_readouts or training not in WHEN[self.acts_in]:
             return None
         generator = None if training else torch.Generator(x.device).manual_seed(self._seed_of(x))
-        return partial(self.measure, generator=generator)
+        return Measurement(self, generator)
 
     def measure(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return estimates of the readouts z, any shape; `generator` None draws from torch's global one."""
@@ -94,3 +90,24 @@ class ReadoutNoise:
         entries = x.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()
         digest = blake2b(entries, digest_size=8, key=self.seed.to_bytes(8, "little"))
         return int.from_bytes(digest.digest(), "little") >> 1  # torch takes 63 bits
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What measures the readouts of one call, in the order in which it is called."""
+
+    noise: ReadoutNoise
+    generator: torch.Generator | None  # None: torch's global one
+
+    def __call__(self, z: Tensor) -> Tensor:
+        """Return estimates of the readouts z, any shape."""
+        return self.noise.measure(z, self.generator)
+
+    def position(self) -> Tensor | None:
+        """Return where the draws stand; None with torch's global generator, which `segments` sets back itself."""
+        return None if self.generator is None else self.generator.get_state()
+
+    def go_back_to(self, position: Tensor | None) -> None:
+        """Draw again what was drawn from `position` on."""
+        if self.generator is not None and position is not None:
+            self.generator.set_state(position)

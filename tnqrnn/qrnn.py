@@ -89,7 +89,8 @@ class QRNN(QuantumRecurrence):
     size of the first angles (None: derived from the circuit and `sequence_length`, see `initialisation`); `backend`
     "statevector" or "mps" with `backend_options`, e.g. {"max_bond": 16}; `noise`, a `ReadoutNoise` (None: exact
     readouts); `precession`, the angle in radians by which the last qubit turns about z at every timestep before
-    training, and qubit k by (k + 1) / n_qubits of it.
+    training, and qubit k by (k + 1) / n_qubits of it; `segment_length`, the timesteps after which the state is kept for
+    the backward, those between being computed again (None: all is kept; see `segments`).
 
     The quantum state follows the parameters' precision: float32 -> complex64, float64 -> complex128.
     Raises InvalidInput on settings that cannot work, before any computation.
@@ -110,6 +111,7 @@ class QRNN(QuantumRecurrence):
         backend_options: Mapping[str, Any] | None = None,
         noise: ReadoutNoise | None = None,
         precession: float = 0.0,
+        segment_length: int | None = None,
     ) -> None:
         cell = QRNNCell(
             input_size,
@@ -123,7 +125,7 @@ class QRNN(QuantumRecurrence):
             backend_options,
             precession,
         )
-        super().__init__(cell, noise)
+        super().__init__(cell, noise, segment_length=segment_length)
 
 
 def circuit_of(who: str, ansatz: object) -> Circuit:

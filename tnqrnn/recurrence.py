@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from backends import Backend, Circuit, InvalidInput, State, create_backend
 from backends.errors import require_number
-from tnqrnn.noise import ReadoutNoise
+from tnqrnn.noise import Measurement, ReadoutNoise
+from tnqrnn.segments import recomputed, require_segment_length, segments
 from tnqrnn.sequences import require_batch, require_sequences
 
 _COMPLEX = {torch.float64: torch.complex128}
@@ -79,16 +80,29 @@ class QuantumRecurrence(nn.Module):
     """A `QuantumCell` over sequences, used as torch.nn.LSTM with batch_first=True.
 
     `noise` changes the readouts, those that are fed back and those that leave alike; `readout_dropout` drops readouts
-    that leave.
+    that leave. With `segment_length`, a call keeps the state at the ends of segments of so many timesteps for the
+    backward, and computes the timesteps inside again (see `segments`); None, or a call that is no longer, keeps all.
     """
 
-    def __init__(self, cell: QuantumCell, noise: ReadoutNoise | None = None, readout_dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        cell: QuantumCell,
+        noise: ReadoutNoise | None = None,
+        readout_dropout: float = 0.0,
+        segment_length: int | None = None,
+    ) -> None:
         super().__init__()
         if noise is not None and not isinstance(noise, ReadoutNoise):
             raise InvalidInput(f"{cell.name}: noise must be a ReadoutNoise or None, got {type(noise).__name__}.")
         self.cell = cell
         self.noise = noise if noise is not None and noise.changes_readouts else None
         self.readout_dropout = nn.Dropout(require_number(cell.name, "dropout", readout_dropout, 0, 1))
+        self.segment_length = require_segment_length(cell.name, segment_length)
+        if segment_length is not None and cell.backend_options.get("gradient") == "reversible":
+            raise InvalidInput(
+                f"{cell.name}: gradient='reversible' stores no state that segment_length {segment_length} could spare; "
+                "leave one of them out."
+            )
 
     @property
     def input_size(self) -> int:
@@ -129,10 +143,33 @@ class QuantumRecurrence(nn.Module):
             state = backend.initial_state(x.shape[0], x.device)
         elif isinstance(state, State):
             require_batch(self.cell.name, x, state.batch_size)
-        readouts, z = [], backend.readout(state)
+        z = backend.readout(state)
         if measure is not None and not starts:
             z = measure(z)
-        for t in range(x.shape[1]):
+        pieces, parts = [], segments(x.shape[1], self.segment_length)
+        for timesteps in parts:
+            drawn = None if measure is None else measure.position()
+            state, z, readouts = recomputed(
+                self._advance, x, timesteps, state, z, lengths, measure, drawn, when=len(parts) > 1
+            )
+            pieces.append(readouts)
+        return self.readout_dropout(torch.cat(pieces, 1)), state
+
+    def _advance(
+        self,
+        x: Tensor,  # (batch, time, input_size)
+        timesteps: range,
+        state: State,
+        z: Tensor,  # (batch, 3 n_qubits)
+        lengths: Tensor | None,
+        measure: Measurement | None,
+        drawn: Tensor | None,
+    ) -> tuple[State, Tensor, Tensor]:
+        """Return state and readouts after some of the timesteps, and the readouts (batch, timesteps, 3 n_qubits)."""
+        if measure is not None:
+            measure.go_back_to(drawn)
+        readouts = []
+        for t in timesteps:
             stepped, z = self.cell(x[:, t], state, z)
             if measure is not None:
                 z = measure(z)
@@ -141,4 +178,4 @@ class QuantumRecurrence(nn.Module):
                 stepped, z = stepped.where(running, state), z * running[:, None]
             state = stepped
             readouts.append(z)
-        return self.readout_dropout(torch.stack(readouts, 1)), state
+        return state, z, torch.stack(readouts, 1)

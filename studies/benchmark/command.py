@@ -1,4 +1,4 @@
-"""`tnqrnn benchmark`: a training step of the statevector backend, beside other simulators where they are installed."""
+"""`tnqrnn benchmark`: a training step of either backend, beside other simulators where they are installed."""
 
 from __future__ import annotations
 
@@ -8,23 +8,31 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import torch
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from backends.errors import InvalidInput, require_choice, require_positive_int
 from lightning_modules.cli import exit_code
 from lightning_modules.run_directory import environment, require_writable, write_json
 from studies.arguments import Parser
 from studies.benchmark.figures import draw
-from studies.benchmark.measure import OURS, Machine, Measurement, measure
+from studies.benchmark.measure import OURS, Machine, measure
 from studies.benchmark.memory import peak_bytes
-from studies.benchmark.phases import measure_phases
-from studies.benchmark.workload import Workload
+from studies.benchmark.mps_measure import OURS as MPS_OURS
+from studies.benchmark.mps_measure import RIVALS as MPS_RIVALS
+from studies.benchmark.mps_measure import measure_mps
+from studies.benchmark.tables import mps_table, phases_table, statevector_table
+from studies.benchmark.workload import ChainWorkload, Workload
 
-RIVALS = ("tnqrnn_reversible", "eager", "flagquantum", "tensorcircuit")
+RIVALS = {"statevector": ("tnqrnn_reversible", "eager", "flagquantum", "tensorcircuit"), "mps": MPS_RIVALS}
+# What is measured where the command line does not say.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "statevector": {"qubits": [8, 10], "batch": [32], "timesteps": [8], "rivals": ["eager"], "max_bond": []},
+    "mps": {"qubits": [12], "batch": [16], "timesteps": [4], "rivals": ["tnqrnn_torch"], "max_bond": [16]},
+}
+WHO = "tnqrnn benchmark"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -34,22 +42,35 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        prog="tnqrnn benchmark",
-        description="Time, memory and arithmetic of one training step (forward and backward), ours and others'.",
+        prog=WHO,
+        description="Time, memory and errors of one training step (forward and backward), ours and others'.",
         allow_abbrev=False,
     )
-    parser.add_argument("--qubits", type=int, nargs="+", default=[8, 10], metavar="N", help="(%(default)s)")
+    default = {name: " or ".join(" ".join(map(str, of[name])) for of in DEFAULTS.values()) for name in DEFAULTS["mps"]}
     parser.add_argument(
-        "--rivals", nargs="*", default=["eager"], metavar="NAME", help=f"any of {', '.join(RIVALS)} (%(default)s)"
+        "--backend",
+        default="statevector",
+        metavar="NAME",
+        help="statevector, on a ring, or mps, on a chain (%(default)s)",
     )
-    parser.add_argument("--batch", type=int, nargs="+", default=[32], metavar="B", help="samples (%(default)s)")
+    rivals = "; ".join(f"{name}: {', '.join(others)}" for name, others in RIVALS.items())
+    parser.add_argument("--rivals", nargs="*", metavar="NAME", help=f"{rivals} ({default['rivals']})")
+    parser.add_argument("--qubits", type=int, nargs="+", metavar="N", help=f"({default['qubits']})")
+    parser.add_argument("--batch", type=int, nargs="+", metavar="B", help=f"samples ({default['batch']})")
     parser.add_argument("--layers", type=int, nargs="+", default=[2], metavar="L", help="of the circuit (%(default)s)")
-    parser.add_argument("--timesteps", type=int, nargs="+", default=[8], metavar="T", help="(%(default)s)")
+    parser.add_argument("--timesteps", type=int, nargs="+", metavar="T", help=f"({default['timesteps']})")
+    parser.add_argument("--max-bond", type=int, nargs="+", metavar="CHI", help="largest bond of the mps (16)")
+    parser.add_argument(
+        "--segment-length",
+        type=int,
+        metavar="S",
+        help="timesteps after which ours keeps the state, those between being computed again (all is kept)",
+    )
     parser.add_argument(
         "--peak-memory", action="store_true", help="also measure the peak of the memory, in a process of its own"
     )
     parser.add_argument(
-        "--phases", action="store_true", help="also show where the time of our kernel goes, for each size"
+        "--phases", action="store_true", help="also show where the time of the statevector's kernel goes, for each size"
     )
     parser.add_argument("--repeats", type=int, default=5, help="turns; medians are reported (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark"), help="folder of the results (%(default)s)")
@@ -57,40 +78,70 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(argv: Sequence[str]) -> None:
-    settings = _parser().parse_args(argv)
-    grid = {name: getattr(settings, name) for name in ("qubits", "layers", "batch", "timesteps")}
-    for name, values in {**grid, "repeats": [settings.repeats]}.items():
-        for value in values:
-            require_positive_int("tnqrnn benchmark", f"--{name}", value)
-    if min(grid["qubits"]) < 2:
-        raise InvalidInput(f"tnqrnn benchmark: --qubits must be at least 2 for a ring, got {min(grid['qubits'])}.")
-    for rival in settings.rivals:
-        require_choice("tnqrnn benchmark", "rival", rival, RIVALS)
-    require_writable(settings.out, "--out")
+    settings = _checked(_parser().parse_args(argv))
     machine = Machine.here()
     print(
         f"this machine: {machine.flops / 1e9:.0f} GFlop/s in a matrix product, {machine.bandwidth / 1e9:.1f} GB/s in a "
         f"copy, {torch.get_num_threads()} threads",
         flush=True,
     )
-    measurements: list[Measurement] = []
-    for workload in (Workload(*sizes) for sizes in product(*grid.values())):
+    measurements: list[Any] = []
+    for workload in _workloads(settings):
         print(f"measuring {workload}", flush=True)
-        measured = measure([OURS, *settings.rivals], workload, settings.repeats, machine)
+        measured: list[Any]
+        if isinstance(workload, Workload):
+            measured = measure([OURS, *settings.rivals], workload, settings.repeats, machine)
+        else:
+            measured = measure_mps([MPS_OURS, *settings.rivals], workload, settings.repeats)
         if settings.peak_memory:
             measured = [replace(m, peak_bytes=peak_bytes(m.simulator, workload)) for m in measured]
         measurements += measured
         _write(measurements, settings.out, machine)
-    Console(width=130).print(_table(measurements))
+    console = Console(width=180 if settings.backend == "mps" else 130)
+    console.print((mps_table if settings.backend == "mps" else statevector_table)(measurements))
     if settings.phases:
         for ours in (m for m in measurements if m.simulator == OURS):
-            Console(width=130).print(_phases(ours))
+            console.print(phases_table(ours))
     print(f"table:   {settings.out / 'benchmark.csv'}")
     for figure in draw(measurements, settings.out):
         print(f"figure:  {figure}")
 
 
-def _write(measurements: list[Measurement], folder: Path, machine: Machine) -> None:
+def _checked(settings: argparse.Namespace) -> argparse.Namespace:
+    """The settings with what the backend's defaults add; refuses what cannot be measured."""
+    require_choice(WHO, "backend", settings.backend, DEFAULTS)
+    if settings.backend != "mps" and settings.max_bond is not None:
+        raise InvalidInput(f"{WHO}: --max-bond is a setting of --backend mps; leave it out.")
+    if settings.backend == "mps" and settings.phases:
+        raise InvalidInput(f"{WHO}: --phases shows the statevector's kernel; leave it out with --backend mps.")
+    for name, value in DEFAULTS[settings.backend].items():
+        if getattr(settings, name) is None:
+            setattr(settings, name, value)
+    grid = {name: getattr(settings, name) for name in ("qubits", "layers", "batch", "timesteps", "max_bond")}
+    single = {name: getattr(settings, name) for name in ("repeats", "segment_length")}
+    for name, values in {**grid, **{name: [value] for name, value in single.items() if value is not None}}.items():
+        for value in values:
+            require_positive_int(WHO, f"--{name.replace('_', '-')}", value)
+    if min(settings.qubits) < 2:
+        raise InvalidInput(f"{WHO}: --qubits must be at least 2, to have a bond, got {min(settings.qubits)}.")
+    for rival in settings.rivals:
+        require_choice(WHO, "rival", rival, RIVALS[settings.backend])
+    if settings.segment_length is not None and "tnqrnn_reversible" in settings.rivals:
+        raise InvalidInput(
+            f"{WHO}: tnqrnn_reversible stores no state that --segment-length could spare; leave one out."
+        )
+    require_writable(settings.out, "--out")
+    return settings
+
+
+def _workloads(settings: argparse.Namespace) -> list[Workload | ChainWorkload]:
+    sizes = product(settings.qubits, settings.layers, settings.batch, settings.timesteps)
+    if settings.backend == "statevector":
+        return [Workload(*size, settings.segment_length) for size in sizes]
+    return [ChainWorkload(*size, settings.segment_length, bond) for size in sizes for bond in settings.max_bond]
+
+
+def _write(measurements: list[Any], folder: Path, machine: Machine) -> None:
     """After every size, so that an interrupted benchmark keeps what it has."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "benchmark.csv").open("w", newline="") as file:
@@ -98,46 +149,3 @@ def _write(measurements: list[Measurement], folder: Path, machine: Machine) -> N
         writer.writeheader()
         writer.writerows(measurement.row() for measurement in measurements)
     write_json(folder / "env.json", {**environment("cpu", ""), "machine": asdict(machine)})
-
-
-def _table(measurements: list[Measurement]) -> Table:
-    table = Table(
-        title="one training step: forward and backward, ring of CRX, all readouts",
-        caption="n, L, B, T: qubits, layers, batch, timesteps. first: first call. stored: kept for the backward. peak: "
-        "of the resident memory, above the start. error: of the gradient, relative, to complex128. floor: counted "
-        "operations at this machine's matrix product, over the time.",
-        caption_justify="left",
-        box=SIMPLE_HEAD,
-    )
-    headings = ("n", "L", "B", "T", "first s", "forward ms", "backward ms", "x ours", "stored MiB", "peak MiB", "error")
-    for heading in ("simulator", *headings, "floor"):
-        table.add_column(heading, justify="left" if heading == "simulator" else "right", no_wrap=True)
-    for m in measurements:
-        table.add_row(
-            m.simulator,
-            *(str(size) for size in (m.n_qubits, m.n_layers, m.batch, m.timesteps)),
-            f"{m.first_call_seconds:.1f}",
-            f"{1e3 * m.forward_seconds:.1f}",
-            f"{1e3 * m.backward_seconds:.1f}",
-            f"{m.times_ours:.1f}",
-            f"{m.stored_bytes / 2**20:.1f}" if m.stored_bytes else "-",
-            "-" if m.peak_bytes is None else f"{m.peak_bytes / 2**20:.0f}",
-            f"{m.gradient_error:.0e}",
-            f"{100 * m.of_peak:.0f} %" if m.simulator.startswith("tnqrnn") else "",
-        )
-    return table
-
-
-def _phases(measured: Measurement) -> Table:
-    """Where the time of our step goes; what the phases do not explain is Python, autograd and waiting for threads."""
-    sizes = (measured.n_qubits, measured.n_layers, measured.batch, measured.timesteps)
-    cores = torch.get_num_threads()
-    phases = {name: seconds / cores for name, seconds in measure_phases(Workload(*sizes)).items()}
-    phases["the rest: Python, autograd, threads, memory"] = measured.step_seconds - sum(phases.values())
-    table = Table(title="n, L, B, T = {}, {}, {}, {}".format(*sizes), box=SIMPLE_HEAD)
-    table.add_column("phase of a training step")
-    table.add_column(f"ms, over {cores} cores", justify="right")
-    table.add_column("share", justify="right")
-    for name, seconds in phases.items():
-        table.add_row(name, f"{1e3 * seconds:.2f}", f"{100 * seconds / measured.step_seconds:.0f} %")
-    return table

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from backends.errors import InvalidInput
+from studies.benchmark.unrolled import exact
 from studies.benchmark.workload import Simulator, Workload
 from studies.saved import stored_for_backward
 
@@ -35,6 +36,7 @@ class Measurement:
     n_layers: int
     batch: int
     timesteps: int
+    segment_length: int | None
     first_call_seconds: float
     forward_seconds: float
     backward_seconds: float
@@ -82,7 +84,7 @@ def measure(names: list[str], workload: Workload, repeats: int, machine: Machine
     """Measure every simulator on the workload, ours first; they take turns `repeats` times."""
     angles, weights = workload.angles(), workload.weights()
     simulators = {name: load(name, workload) for name in names}
-    exact_readouts, exact_gradient = _exact(workload)
+    exact_readouts, exact_gradient = exact(workload)
     first_calls, stored, errors = {}, {}, {}
     for name, simulate in simulators.items():
         start = time.perf_counter()
@@ -105,29 +107,13 @@ def measure(names: list[str], workload: Workload, repeats: int, machine: Machine
         forward, backward = (statistics.median(part) for part in zip(*times[name], strict=True))
         total = backward if name in _BACKWARD_IS_ALL else forward + backward
         ours = results[0].step_seconds if results else total
-        sizes = (workload.n_qubits, workload.n_layers, workload.batch, workload.timesteps)
+        sizes = (workload.n_qubits, workload.n_layers, workload.batch, workload.timesteps, workload.segment_length)
         seconds = (first_calls[name], forward, backward, total, total / ours)
         floors = (workload.flops() / machine.flops, workload.bytes_moved() / machine.bandwidth)
         results.append(
             Measurement(name, *sizes, *seconds, stored[name], None, *errors[name], *floors, floors[0] / total)
         )
     return results
-
-
-def _exact(workload: Workload) -> tuple[Tensor, Tensor]:
-    """Readouts and gradient by ours in double precision (tested against matrices written from the formulas)."""
-    from tnqrnn import Ansatz, create_backend
-
-    circuit = Ansatz(workload.n_qubits, workload.n_layers).circuit
-    backend = create_backend("statevector", circuit, dtype=torch.complex128, gradient="reversible")
-    angles = workload.angles().detach().double().requires_grad_()
-    state, readouts = backend.initial_state(workload.batch), []
-    for step in angles:
-        state, z = backend.step(state, step)
-        readouts.append(z)
-    z = torch.stack(readouts)
-    (gradient,) = torch.autograd.grad((z * workload.weights()).sum(), angles)
-    return z.detach(), gradient
 
 
 def train(simulate: Simulator, workload: Workload) -> None:

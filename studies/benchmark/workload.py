@@ -1,13 +1,16 @@
-"""The workload that every simulator gets: the same circuit, the same angles, the same loss.
+"""The workloads that every simulator gets: the same circuit, the same angles, the same loss.
 
-Per layer RY and RZ on every qubit and a ring of CRX; all 3n readouts after every timestep; a random linear loss of all
-readouts; the state carried from timestep to timestep. One training step is forward and backward.
+Per layer RY and RZ on every qubit and CRX from every qubit to the next, around the ring for the statevector, along the
+chain for the MPS; all 3n readouts after every timestep; a random linear loss of all readouts; the state carried from
+timestep to timestep. One training step is forward and backward.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -17,18 +20,23 @@ Simulator = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Workload:
-    """Sizes of one measurement; angles of a layer are ordered as all RY, all RZ, all CRX."""
+class Sizes(ABC):
+    """Sizes of one measurement; angles of a layer are ordered as all RY, all RZ, all CRX.
 
+    `segment_length`: timesteps after which ours keeps the state, those between being computed again (None: keep all).
+    """
+
+    topology: ClassVar[str]
     n_qubits: int
     n_layers: int = 2
     batch: int = 32
     timesteps: int = 8
+    segment_length: int | None = None
 
     @property
+    @abstractmethod
     def n_angles(self) -> int:
         """Angles per sample and timestep."""
-        return 3 * self.n_qubits * self.n_layers
 
     def angles(self) -> Tensor:
         """Random angles (time, batch, n_angles) that ask for a gradient."""
@@ -39,6 +47,34 @@ class Workload:
         """Weights of the loss, (time, batch, 3 n_qubits)."""
         generator = torch.Generator().manual_seed(1000 + self.n_qubits)
         return torch.randn(self.timesteps, self.batch, 3 * self.n_qubits, generator=generator)
+
+
+@dataclass(frozen=True)
+class ChainWorkload(Sizes):
+    """The workload of the MPS: a chain, at bonds of at most `max_bond`."""
+
+    topology = "chain"
+    max_bond: int = 16
+
+    @property
+    def n_angles(self) -> int:
+        return (3 * self.n_qubits - 1) * self.n_layers
+
+    def layers(self, angles: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Return the angles (batch, ...) of RY, RZ and CRX in every layer, from those of a timestep."""
+        n = self.n_qubits
+        return [layer.split([n, n, n - 1], 1) for layer in angles.split(3 * n - 1, 1)]
+
+
+@dataclass(frozen=True)
+class Workload(Sizes):
+    """The workload of the statevector: a ring."""
+
+    topology = "ring"
+
+    @property
+    def n_angles(self) -> int:
+        return 3 * self.n_qubits * self.n_layers
 
     def flops(self) -> int:
         """Real floating-point operations of a training step, counted: what the algorithm itself needs.

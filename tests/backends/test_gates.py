@@ -107,3 +107,18 @@ def test_one_qubit_gates_on_all_sides_of_a_two_qubit_gate(qubits: tuple[int, int
     circuit.tdg(qubits[1]).u3(qubits[0])
     for setting in SETTINGS:
         compare(circuit, setting, torch.complex128, check)
+
+
+@pytest.mark.parametrize("name", [name for name, spec in GATES.items() if spec.n_angles])
+def test_large_angles_keep_the_norm_and_the_value(name: str) -> None:
+    """Single precision rounds the sum of two angles of size 1e6 by 0.06; no gate may need such a sum."""
+    circuit, dtype = around(name, tuple(range(GATES[name].n_qubits)), n_qubits=2), torch.complex64
+    angles = (1e6 * random_angles(circuit, 1, batch=3)).float().double()
+    expected = expect(circuit, angles)
+    for setting in (*COMPLETE[:2], Setting("mps", {"max_bond": 1})):
+        backend = setting.create(circuit, dtype)
+        state, z = run(backend, angles)
+        dense = backend.to_dense(state).to(torch.complex128)
+        assert largest(dense.norm(dim=1) - 1) <= state_tolerance(dtype, len(circuit))
+        if setting.name == "statevector" or GATES[name].n_qubits == 1:  # an MPS of bond 1 truncates
+            assert largest(z - expected.readouts) <= readout_tolerance(dtype, len(circuit))

@@ -28,6 +28,7 @@ def test_all_shipped_configurations_are_known() -> None:
         "copying",
         "copying_100",
         "digits",
+        "digits_32",
         "digits_permuted",
         "digits_pixels",
         "language_modelling",
@@ -79,3 +80,22 @@ def test_saved_configuration_names_the_same_run(tmp_path: Path, capsys: pytest.C
     capsys.readouterr()
     assert main(["fit", "--config", str(run / "config.yaml")]) == 0
     assert capsys.readouterr().out.strip() == f"already done: {run / 'result.json'}"
+
+
+def test_digits_32_is_an_mps_of_32_qubits(tmp_path: Path) -> None:
+    """Its own qubits, topology and bond, on a batch of each split: no statevector of 2**32 amplitudes is asked for."""
+    small = ["--model.max_bond", "2", "--data.batch_size", "2"]
+    limits = [f"--trainer.limit_{split}_batches=1" for split in ("train", "val", "test")]
+    arguments = ["--config", "digits_32", "--runs", str(tmp_path / "runs"), "--trainer.max_epochs", "1"]
+    assert main(["fit", *arguments, *small, *limits]) == 0
+    run = only_run(tmp_path / "runs")
+    saved = yaml.safe_load((run / "config.yaml").read_text())["model"]
+    assert (saved["n_qubits"], saved["backend"], saved["topology"]) == (32, "mps", "chain")
+    assert json.loads((run / "result.json").read_text())["parameters"]["cell"] > 0
+
+
+def test_digits_32_does_not_fit_a_statevector(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--config", "digits_32", "--model.backend", "statevector", "--runs", str(tmp_path / "runs")]
+    assert main(["fit", *arguments]) == 2
+    assert "32 qubits" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()

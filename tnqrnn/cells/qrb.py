@@ -69,7 +69,7 @@ class QRB(QuantumRecurrence):
 
     Arguments: `input_size` features per timestep; `ansatz` of U; `dropout` of the readouts that leave the block;
     `angle_scale` multiplies theta at the start, which is uniform in (-pi, pi) at 1, the default; `backend`,
-    `backend_options` and `noise` as for `QRNN`.
+    `backend_options`, `noise` and `segment_length` as for `QRNN`.
     """
 
     cell: QRBCell
@@ -83,8 +83,10 @@ class QRB(QuantumRecurrence):
         backend: str = "statevector",
         backend_options: Mapping[str, Any] | None = None,
         noise: ReadoutNoise | None = None,
+        segment_length: int | None = None,
     ) -> None:
-        super().__init__(QRBCell(input_size, ansatz, angle_scale, backend, backend_options), noise, dropout)
+        cell = QRBCell(input_size, ansatz, angle_scale, backend, backend_options)
+        super().__init__(cell, noise, dropout, segment_length)
 
 
 def encoded(evolution: Circuit, n_data: int) -> Circuit:

@@ -44,6 +44,7 @@ class CellSettings:
     depolarising: float = 0.0
     noise_in: str = "both"
     noise_seed: int = 0
+    segment_length: int | None = None  # None: everything is kept for the backward
 
     @property
     def ansatz(self) -> Ansatz:
@@ -76,10 +77,12 @@ SIZE = frozenset({"n_qubits", "dropout"})
 CIRCUIT = frozenset({"n_layers", "rotations", "entangler", "topology"})
 CONTROLLER = frozenset({"controller", "controller_width", "angle_scale", "sequence_length"})
 QUANTUM = frozenset({"backend", "backend_options", "shots", "shot_noise", "depolarising", "noise_in", "noise_seed"})
+# A quantum state that goes on from timestep to timestep. A classical state is no larger than what is kept beside it.
+CARRIED = frozenset({"segment_length"})
 
 # Whoever gives one of these on the command line means a cell that uses it. The others describe a size or a controller,
 # and may stand in a configuration that is run with many cells.
-SPECIAL = QUANTUM | {"hidden_size", "rotations", "entangler", "topology", "precession"}
+SPECIAL = QUANTUM | CARRIED | {"hidden_size", "rotations", "entangler", "topology", "precession"}
 
 
 def _controlled(cell: type[QRNN]) -> Callable[[int, CellSettings], nn.Module]:
@@ -96,6 +99,7 @@ def _controlled(cell: type[QRNN]) -> Callable[[int, CellSettings], nn.Module]:
             given.backend_options,
             given.noise,
             given.precession,
+            given.segment_length,
         )
 
     return build
@@ -147,6 +151,7 @@ def _qrb(input_size: int, given: CellSettings) -> nn.Module:
         given.backend,
         given.backend_options,
         given.noise,
+        given.segment_length,
     )
 
 
@@ -158,7 +163,9 @@ def _gated(kind: str) -> CellFamily:
 
 
 CELLS: dict[str, CellFamily] = {
-    "qrnn": CellFamily(_controlled(QRNN), SIZE | CIRCUIT | CONTROLLER | QUANTUM | {"precession"}, "controller_width"),
+    "qrnn": CellFamily(
+        _controlled(QRNN), SIZE | CIRCUIT | CONTROLLER | QUANTUM | CARRIED | {"precession"}, "controller_width"
+    ),
     **{kind: _gated(kind) for kind in KINDS},
     "orthogonal": CellFamily(_orthogonal, SIZE | {"hidden_size"}, "hidden_size"),
     "orthogonal_controlled": CellFamily(
@@ -166,8 +173,10 @@ CELLS: dict[str, CellFamily] = {
     ),
     "controller_only": CellFamily(_controller_only, SIZE | CONTROLLER - {"sequence_length"}, "controller_width"),
     "qlstm": CellFamily(_qlstm, SIZE | QUANTUM | {"hidden_size", "n_layers"}, "hidden_size"),
-    "qrb": CellFamily(_qrb, SIZE | CIRCUIT | QUANTUM | {"angle_scale"}, None),
-    "reservoir": CellFamily(_controlled(Reservoir), SIZE | CIRCUIT | CONTROLLER | QUANTUM | {"precession"}, None),
+    "qrb": CellFamily(_qrb, SIZE | CIRCUIT | QUANTUM | CARRIED | {"angle_scale"}, None),
+    "reservoir": CellFamily(
+        _controlled(Reservoir), SIZE | CIRCUIT | CONTROLLER | QUANTUM | CARRIED | {"precession"}, None
+    ),
 }
 CELL_SETTINGS = tuple(field.name for field in fields(CellSettings))
 

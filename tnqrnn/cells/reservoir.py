@@ -34,6 +34,7 @@ class Reservoir(QRNN):
         backend_options: Mapping[str, Any] | None = None,
         noise: ReadoutNoise | None = None,
         precession: float = 0.0,
+        segment_length: int | None = None,
     ) -> None:
         super().__init__(
             input_size,
@@ -47,6 +48,7 @@ class Reservoir(QRNN):
             backend_options,
             noise,
             precession,
+            segment_length,
         )
         self.readout_dropout = nn.Dropout(require_number("reservoir", "dropout", dropout, 0, 1))
         self.requires_grad_(False)
