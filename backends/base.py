@@ -57,6 +57,11 @@ class State(ABC):
     def infidelity_bound(self) -> Tensor:
         """(batch,): proved bound, up to rounding, on 1 - fidelity with the state never truncated; `mps.ledger`."""
 
+    @property
+    @abstractmethod
+    def max_bond_binds(self) -> Tensor:
+        """(batch,): how many truncations missed the backend's `target_error` because of `max_bond`; zeros without."""
+
     @abstractmethod
     def network(self) -> list[tuple[Tensor, Labels]]:
         """The state as a tensor network: tensors with index labels, the batch labelled "batch", qubit k "q{k}"."""

@@ -13,7 +13,8 @@ class SplitMetrics(nn.Module):
     """Loss, scores and truncation error of one split.
 
     The loss is averaged over samples, not over batches, so that a smaller last batch weighs less. The truncation error
-    is that of the final state of every sequence: its mean and its largest value over the samples of the epoch.
+    is that of the final state of every sequence: its mean and its largest value over the samples of the epoch. With a
+    target error, `max_bond_binds` is the mean number of truncations of a sequence that missed it.
     """
 
     def __init__(self, scores: MetricCollection) -> None:
@@ -22,14 +23,19 @@ class SplitMetrics(nn.Module):
         self.loss = MeanMetric()
         self.truncation_mean = MeanMetric()
         self.truncation_max = MaxMetric()
+        self.binds = MeanMetric()
 
-    def record(self, loss: Tensor, truncation_error: Tensor | None, *score_inputs: Tensor, samples: int) -> None:
-        """Add one batch: its mean loss (), the truncation errors (batch,) if any, and what the scores compare."""
+    def record(
+        self, loss: Tensor, truncation_error: Tensor | None, binds: Tensor | None, *score_inputs: Tensor, samples: int
+    ) -> None:
+        """Add one batch: its mean loss (), truncation errors and binds (batch,) if any, and what the scores compare."""
         self.loss.update(loss.detach(), samples)
         self.scores.update(*score_inputs)
         if truncation_error is not None:
             self.truncation_mean.update(truncation_error.detach())
             self.truncation_max.update(truncation_error.detach())
+        if binds is not None:
+            self.binds.update(binds)
 
     def compute(self) -> dict[str, Tensor]:
         """Return every metric of the epoch by name."""
@@ -37,6 +43,8 @@ class SplitMetrics(nn.Module):
         if self.truncation_mean.update_called:
             values["truncation_error"] = self.truncation_mean.compute()
             values["truncation_error_max"] = self.truncation_max.compute()
+        if self.binds.update_called:
+            values["max_bond_binds"] = self.binds.compute()
         return values
 
     def reset(self) -> None:

@@ -65,6 +65,8 @@ class SequenceTask(LightningModule):
         backend: How the hidden state is held: statevector (exact), mps (truncated) or auto (chooses, says why).
         max_bond: Largest bond dimension of the mps backend; null never truncates.
         truncation_cutoff: Schmidt weight below which the mps backend truncates.
+        target_error: Discarded weight up to which the mps backend drops Schmidt values, in each truncation; null sets
+            no target. What max_bond does not allow is counted in the metric max_bond_binds.
         truncation_budget: Largest truncation error that a sequence may gather; null sets no limit.
         over_budget: What to do beyond it: warn (once) or stop.
         shots: Measurements per readout; null for exact expectation values.
@@ -103,6 +105,7 @@ class SequenceTask(LightningModule):
         backend: str = "statevector",
         max_bond: int | None = 16,
         truncation_cutoff: float = 0.0,
+        target_error: float | None = None,
         truncation_budget: float | None = None,
         over_budget: str = "warn",
         shots: int | None = None,
@@ -278,7 +281,8 @@ class SequenceTask(LightningModule):
         self.keep_state(split, state)
         with torch.no_grad():
             scored, error = self.scored(outputs, batch[1]), self._truncation_error(state)
-            self._metrics(split).record(loss, error, *scored, samples=self.weight(batch))
+            binds = None if self.hparams["target_error"] is None else getattr(state, "max_bond_binds", None)
+            self._metrics(split).record(loss, error, binds, *scored, samples=self.weight(batch))
             self._watch_budget(error)
         return loss
 
@@ -301,7 +305,7 @@ class SequenceTask(LightningModule):
         # Settings of the mps backend alone: switching the backend must not need other flags.
         if self.hparams["backend"] == "statevector":
             return {}
-        options = {name: self.hparams[name] for name in ("max_bond", "truncation_cutoff")}
+        options = {name: self.hparams[name] for name in ("max_bond", "truncation_cutoff", "target_error")}
         if self.hparams["backend"] == "auto" and self.hparams["sequence_length"] is not None:
             options["timesteps"] = self.hparams["sequence_length"]
         return options

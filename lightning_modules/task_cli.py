@@ -78,7 +78,8 @@ TRAINER_DEFAULTS = {"accelerator": "cpu", "devices": 1, "log_every_n_steps": 10}
 # How the command line spells the settings that are meant for certain cells.
 CELL_FLAGS = {setting: (f"--model.{setting}",) for setting in SPECIAL} | {
     "backend_options": tuple(
-        f"--model.{name}" for name in ("max_bond", "truncation_cutoff", "truncation_budget", "over_budget")
+        f"--model.{name}"
+        for name in ("max_bond", "truncation_cutoff", "target_error", "truncation_budget", "over_budget")
     )
 }
 

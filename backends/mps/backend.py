@@ -16,8 +16,8 @@ from backends.memory import require_memory
 from backends.mps.canonical import canonicalise
 from backends.mps.compiled import compiled_step
 from backends.mps.layout import Layout
-from backends.mps.ledger import Ledger
-from backends.mps.moves import Truncation, insert_factors, shift_centre, split_pair, truncate_sweep
+from backends.mps.ledger import Ledger, Truncation
+from backends.mps.moves import insert_factors, shift_centre, split_pair, truncate_sweep
 from backends.mps.program import MPSProgram, compile_schedule, serves
 from backends.mps.readout import readouts, schmidt_values
 from backends.mps.schedule import Operation, next_centre, schedule
@@ -37,7 +37,8 @@ class MPSBackend(Backend[MPSState]):
 
     `max_bond`: largest bond dimension chi, at least 1; None never truncates (and then needs as much memory as the
     statevector). `truncation_cutoff` in [0, 1): squared Schmidt values of the normalised state up to this weight are
-    dropped as well; shapes stay the same.
+    dropped as well. With `target_error` in [0, 1) as few are kept as leave a discarded weight of at most that in each
+    truncation; `state.max_bond_binds` counts those where `max_bond` did not allow it. Shapes stay the same.
 
     `engine` says how a step is computed. "kernel": the compiled kernel for the CPU (see `kernel`), for circuits whose
     distant gates are controlled ones or RZZ. "contraction": torch operations on any device. "auto": the kernel where
@@ -53,6 +54,7 @@ class MPSBackend(Backend[MPSState]):
         *,
         max_bond: int | None = 16,
         truncation_cutoff: float = 0.0,
+        target_error: float | None = None,
         engine: str = "auto",
         dtype: torch.dtype = torch.complex64,
         planner: ContractionPlanner = DEFAULT_PLANNER,
@@ -63,7 +65,10 @@ class MPSBackend(Backend[MPSState]):
         require_number(self.name, "truncation_cutoff", truncation_cutoff, 0, 1)
         self._engine = require_choice(self.name, "engine", engine, ENGINES)
         self._layout = Layout.of(circuit.n_qubits, max_bond)
-        self._truncation = Truncation(max_bond or 1, float(truncation_cutoff))
+        if target_error is not None:
+            require_number(self.name, "target_error (or None, which sets none)", target_error, 0, 1)
+            target_error = float(target_error)
+        self._truncation = Truncation(max_bond or 1, float(truncation_cutoff), target_error)
         self._kernel_programs: dict[int, MPSProgram] = {}
         self._operations = schedule(self._program.fused, self._layout)
         # A single block holds all amplitudes: then this is the statevector under another name.
@@ -95,6 +100,11 @@ class MPSBackend(Backend[MPSState]):
     def truncation_cutoff(self) -> float:
         """Weight up to which a squared Schmidt value is dropped."""
         return self._truncation.cutoff
+
+    @property
+    def target_error(self) -> float | None:
+        """Largest discarded weight that one truncation should have, or None."""
+        return self._truncation.target_error
 
     @property
     def layout(self) -> Layout:
@@ -149,7 +159,7 @@ class MPSBackend(Backend[MPSState]):
         return evolved, readouts(evolved)
 
     def _run_kernel(self, state: MPSState, angles: Tensor, program: MPSProgram) -> tuple[MPSState, Tensor]:
-        numbers, z, sums = compiled_step(state.numbers, angles, self.n_qubits, program, self._truncation.cutoff)
+        numbers, z, sums = compiled_step(state.numbers, angles, self.n_qubits, program, self._truncation)
         return MPSState(self._layout, numbers, program.centre, state.ledger.plus(sums)), z
 
     def _evolve(self, state: MPSState, angles: Tensor) -> MPSState:

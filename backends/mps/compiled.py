@@ -10,6 +10,7 @@ from torch import Tensor
 from backends.errors import refuse_second_derivatives
 from backends.mps import kernel
 from backends.mps.decomposition import TINY
+from backends.mps.ledger import Truncation
 from backends.mps.program import MPSProgram
 from backends.statevector.compiled import as_real, half_angles
 from backends.statevector.simd import LANES
@@ -26,31 +27,31 @@ def compiled_step(
     angles: Tensor,  # (batch, n_angles)
     n_qubits: int,
     program: MPSProgram,
-    cutoff: float,
-) -> tuple[Tensor, Tensor, Tensor]:  # (batch, numbers), (batch, 3 n_qubits), (batch, 2)
+    truncation: Truncation,
+) -> tuple[Tensor, Tensor, Tensor]:  # (batch, numbers), (batch, 3 n_qubits), (batch, 3)
     """Apply the gates of one timestep and read out; differentiable once, in numbers and angles.
 
-    Returns the new numbers, the readouts, and the sums of epsilon and of arcsin(sqrt(epsilon)) over all truncations.
+    Returns the new numbers, the readouts, and what `Ledger.plus` takes.
     Stores the incoming numbers alone: the backward carries out the timestep again.
     """
-    out, z, ledger = _CompiledStep.apply(numbers, angles, n_qubits, program, cutoff)  # type: ignore[no-untyped-call]
+    out, z, ledger = _CompiledStep.apply(numbers, angles, n_qubits, program, truncation)  # type: ignore[no-untyped-call]
     return out, z, ledger
 
 
 class _CompiledStep(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, numbers: Tensor, angles: Tensor, n_qubits: int, program: MPSProgram, cutoff: float
+        ctx: Any, numbers: Tensor, angles: Tensor, n_qubits: int, program: MPSProgram, truncation: Truncation
     ) -> tuple[Tensor, Tensor, Tensor]:
         half, out = half_angles(angles), torch.empty_like(numbers, memory_format=torch.contiguous_format)
         real = numbers.real.dtype
-        z, ledger = torch.empty(len(numbers), 3 * n_qubits, dtype=real), torch.zeros(len(numbers), 2, dtype=real)
+        z, ledger = torch.empty(len(numbers), 3 * n_qubits, dtype=real), torch.zeros(len(numbers), 3, dtype=real)
         fixed, _ = program.constants.arrays(real)
         results = [as_real(out), z.numpy(), ledger.numpy()]
-        arrays = [as_real(numbers), half, *program.tables, fixed, program.sizes, TINY[half.dtype], cutoff, *results]
-        _run(kernel.forward, arrays)
+        settings = [program.sizes, TINY[half.dtype], truncation.limits]
+        _run(kernel.forward, [as_real(numbers), half, *program.tables, fixed, *settings, *results])
         ctx.save_for_backward(numbers)
-        ctx.half, ctx.program, ctx.cutoff, ctx.n_qubits = half, program, cutoff, n_qubits
+        ctx.half, ctx.program, ctx.truncation, ctx.n_qubits = half, program, truncation, n_qubits
         ctx.mark_non_differentiable(ledger)
         ctx.set_materialize_grads(False)
         return out, z, ledger
@@ -66,7 +67,7 @@ class _CompiledStep(torch.autograd.Function):
         g_z = torch.zeros(len(numbers), 3 * ctx.n_qubits, dtype=real) if g_z is None else g_z
         cotangents = [as_real(nothing if g_out is None else g_out), g_z.contiguous().numpy()]
         tables = [half, *program.tables, *program.constants.arrays(real), program.sizes]
-        settings = [TINY[half.dtype], ctx.cutoff, half.dtype.type(_NOISE[real])]
+        settings = [TINY[half.dtype], ctx.truncation.limits, half.dtype.type(_NOISE[real])]
         results = [as_real(g_numbers), g_angles.numpy()]
         _run(kernel.backward, [as_real(numbers), *cotangents, *tables, *settings, *results])
         return g_numbers if state else None, g_angles, None, None, None

@@ -120,17 +120,24 @@ def left_vectors(m, mo, mr, mc, rows, columns, wanted, work, u, uo, stride):
 
 
 @strict_inner
-def select(squares, rows, rank, bond, cutoff, values, kept, eps):
-    """Schmidt values, which are kept (1 or 0), and the discarded weight, from the squares in double precision."""
+def select(squares, rows, rank, bond, limits, values, kept, eps):
+    """Schmidt values, which are kept (1 or 0), and the discarded weight, from the squares in double precision.
+
+    Kept are those among the first `bond` whose share of the squares is above limits[0], as few as leave a discarded
+    weight of at most limits[1] (negative: no such limit), at least one.
+    """
     for lane in range(LANES):
         total = 0.0
         for k in range(rank):
             total += max(squares[k, lane], 0.0)
         lost = 0.0
-        for k in range(rows):
+        for k in range(rows - 1, -1, -1):
             weight = max(squares[k, lane], 0.0) if k < rank else 0.0
             values[k, lane] = np.sqrt(weight)
-            keeps = k == 0 or (k < bond and (cutoff == 0 or weight > cutoff * total))
+            keeps = k == 0
+            if 0 < k < bond:
+                keeps = limits[0] == 0 or weight > limits[0] * total
+                keeps = keeps and lost + weight > limits[1] * total
             kept[k, lane] = 1 if keeps else 0
             if not keeps:
                 lost += weight

@@ -132,7 +132,7 @@ def _roots(w, base, far, first, count, sites, rightwards, saves, y, work, ranks)
 
 
 @strict_inner
-def run_far(x, op, far, sites, place, u, w, saves, cutoff, values, kept, norm, eps, work, y):
+def run_far(x, op, far, sites, place, u, w, saves, limits, values, kept, norm, eps, work, y):
     """Apply the gate of an operation and truncate all bonds between its ends."""
     base, first, count, rightwards = op[5], op[6], op[7], op[2]
     ranks = np.empty(count, np.int64)
@@ -168,7 +168,7 @@ def run_far(x, op, far, sites, place, u, w, saves, cutoff, values, kept, norm, e
         wanted = rows if saves else bond
         v = p if saves else 0
         left_vectors(y, 0, rank, 1, rows, rank, wanted, work, w, base + row[VECTORS], rows + 1)
-        select(work[5], rows, min(rows, rank), bond, cutoff, values[v], kept[v], eps[p])
+        select(work[5], rows, min(rows, rank), bond, limits, values[v], kept[v], eps[p])
         vectors, rest = base + row[VECTORS], base + row[REST]
         multiply_conj_a(
             w, rest, columns, 1, w, vectors, 1, rows + 1, w, merged, columns, 1, wanted, columns, rows, 0
@@ -193,7 +193,7 @@ def run_far(x, op, far, sites, place, u, w, saves, cutoff, values, kept, norm, e
 
 
 @strict_inner
-def unrun_far(x, g, op, far, sites, place, u, w, cutoff, noise, values, kept, norm, sums, scratch):
+def unrun_far(x, g, op, far, sites, place, u, w, limits, noise, values, kept, norm, sums, scratch):
     """Adjoint of `run_far`: g goes from cotangents of the new sites to those of the old ones, which x holds again."""
     gaps, pulled, merged, factors = scratch
     base, first, count, rightwards = op[5], op[6], op[7], op[2]
@@ -230,7 +230,7 @@ def unrun_far(x, g, op, far, sites, place, u, w, cutoff, noise, values, kept, no
         row_step, column_step = (ahead, 1) if rightwards else (1, sy)
         vectors, rest, carried = base + row[VECTORS], base + row[REST], base + row[CARRIED]
         gram, g_gram = base + ahead_row[GRAM], base + ahead_row[ROOT]
-        begin = bond if cutoff == 0 else 0
+        begin = bond if limits[0] == 0 and limits[1] < 0 else 0
         lost, lost_rows = rows - begin, rest + begin * columns
         scale_lanes(w, carried, columns, 1, bond, columns, kept[p], 1)
         multiply_conj_a(

@@ -91,7 +91,7 @@ def _geometry(op, sites):
 
 
 @strict_inner
-def _split(x, op, sites, places, operations, u, w, saves, cutoff, values, kept, norm, eps, work):
+def _split(x, op, sites, places, operations, u, w, saves, limits, values, kept, norm, eps, work):
     rows, bond, other, iso, ir, ic, onward, kr, kc = _geometry(op, sites)
     site, rightwards, slot = op[1], op[2], op[5]
     a, b = sites[site], sites[site + 1]
@@ -107,7 +107,7 @@ def _split(x, op, sites, places, operations, u, w, saves, cutoff, values, kept, 
     mr, mc = (right, 1) if rightwards else (1, right)
     wanted = rows if saves else bond
     left_vectors(w, theta, mr, mc, rows, other, wanted, work, w, vectors, rows + 1)
-    select(work[5], rows, min(rows, other), bond, cutoff, values, kept, eps)
+    select(work[5], rows, min(rows, other), bond, limits, values, kept, eps)
     multiply_conj_a(w, rest, other, 1, w, vectors, 1, rows + 1, w, theta, mr, mc, wanted, other, rows, 0)
     factors = work[3]
     square_norms(w, rest, other, 1, bond, other, factors, 0)
@@ -141,7 +141,7 @@ def _move(x, op, sites, w, saves, values, work):
 
 
 @strict_inner
-def _run(x, ops, far, sites, places, operations, u, w, saves, cutoff, values, kept, norms, epsilons, work, y):
+def _run(x, ops, far, sites, places, operations, u, w, saves, limits, values, kept, norms, epsilons, work, y):
     """All operations on a tile. With `saves`, each has a slot of its own in w; else they share the first."""
     for o in range(ops.shape[0]):
         op = ops[o]
@@ -151,7 +151,7 @@ def _run(x, ops, far, sites, places, operations, u, w, saves, cutoff, values, ke
             _apply_gates(x, sites[op[1], 0], op[3], op[4], places, operations, u)
         elif op[0] == SPLIT:
             _split(
-                x, op, sites, places, operations, u, w, saves, cutoff, values[v], kept[v], norms[v], epsilons[split],
+                x, op, sites, places, operations, u, w, saves, limits, values[v], kept[v], norms[v], epsilons[split],
                 work,
             )  # fmt: skip
         elif op[0] == MOVE:
@@ -159,13 +159,13 @@ def _run(x, ops, far, sites, places, operations, u, w, saves, cutoff, values, ke
         else:
             gate = op[3]
             run_far(
-                x, op, far, sites, places[gate], u[gate], w, saves, cutoff, values[v:], kept[v:], norms[v],
+                x, op, far, sites, places[gate], u[gate], w, saves, limits, values[v:], kept[v:], norms[v],
                 epsilons[split:], work, y,
             )  # fmt: skip
 
 
 @strict_inner
-def _unsplit(x, g, op, sites, places, operations, u, w, cutoff, noise, values, kept, norm, sums, scratch):
+def _unsplit(x, g, op, sites, places, operations, u, w, limits, noise, values, kept, norm, sums, scratch):
     """Adjoint of `_split`: from cotangents g of the new sites to those of the old, which x holds again afterwards."""
     gaps, pulled, merged, factors = scratch
     rows, bond, other, iso, ir, ic, onward, kr, kc = _geometry(op, sites)
@@ -186,7 +186,7 @@ def _unsplit(x, g, op, sites, places, operations, u, w, cutoff, noise, values, k
             factors[k, lane] = kept[k, lane] / norm[0, lane]
     scale_lanes(g, onward, kr, kc, bond, other, factors, 1)
     # W: how the kept subspace turns into the discarded one.
-    start = bond if cutoff == 0 else 0
+    start = bond if limits[0] == 0 and limits[1] < 0 else 0
     lost = rows - start
     lost_rows = rest + start * other
     multiply_conj_a(gaps, 0, bond, 1, w, vectors + start, 1, rows + 1, g, iso, ir, ic, lost, bond, rows, 0)
@@ -265,13 +265,14 @@ def _store(batch, first, x):
 
 @strict_jit
 def forward(
-    batch, half, ops, far, sites, places, operations, atoms, fixed, sizes, tiny, cutoff, out, z, ledger, first_tile,
+    batch, half, ops, far, sites, places, operations, atoms, fixed, sizes, tiny, limits, out, z, ledger, first_tile,
     last_tile,
 ):  # fmt: skip
     """One timestep of the tiles first_tile..last_tile - 1.
 
     batch and out (samples, numbers, 2), half (tiles, 2, n_angles, LANES) cosines and sines of half the angles,
-    z (samples, 3n), ledger (samples, 2): the sums of the discarded weights and of their angles. For the tables and
+    z (samples, 3n), ledger (samples, 3): the sums of the discarded weights and of their angles, and how often a
+    discarded weight was above limits[1]. For the tables and
     `sizes` see `MPSProgram`.
     """
     dtype, numbers = batch.dtype, batch.shape[1]
@@ -292,7 +293,7 @@ def forward(
         _load(batch, first, x)
         matrices(operations, atoms, fixed, half[tile], u)
         _run(
-            x, shared, far, sites, places, operations, u, w, np.int64(0), cutoff, values, kept, norms, epsilons, work, y
+            x, shared, far, sites, places, operations, u, w, np.int64(0), limits, values, kept, norms, epsilons, work, y
         )  # fmt: skip
         _store(out, first, x)
         read(x, sites, sizes[4], space)
@@ -301,11 +302,13 @@ def forward(
             for k in range(sizes[5]):
                 ledger[first + lane, 0] += epsilons[k, 0, lane]
                 ledger[first + lane, 1] += np.arcsin(np.sqrt(min(epsilons[k, 0, lane], 1.0)))
+                if limits[1] >= 0 and epsilons[k, 0, lane] > limits[1]:
+                    ledger[first + lane, 2] += 1
 
 
 @strict_jit
 def backward(
-    batch, g_out, g_z, half, ops, far, sites, places, operations, atoms, fixed, turns, sizes, tiny, cutoff, noise,
+    batch, g_out, g_z, half, ops, far, sites, places, operations, atoms, fixed, turns, sizes, tiny, limits, noise,
     g_batch, g_angles, first_tile, last_tile,
 ):  # fmt: skip
     """Adjoint of `forward`: from the incoming state and the cotangents of what went out to those of state and angles.
@@ -340,7 +343,7 @@ def backward(
             _load(g_out, first, g)
         matrices(operations, atoms, fixed, half[tile], u)
         _run(
-            x, ops, far, sites, places, operations, u, w, np.int64(1), cutoff, values, kept, norms, epsilons, work, y
+            x, ops, far, sites, places, operations, u, w, np.int64(1), limits, values, kept, norms, epsilons, work, y
         )  # fmt: skip
         read(x, sites, sizes[4], space)
         unread(x, g, sites, sizes[4], space, first, g_z)
@@ -355,14 +358,14 @@ def backward(
                 _unapply_gates(x, at, g, at, op[3], op[4], places, operations, u, sums)
             elif op[0] == SPLIT:
                 _unsplit(
-                    x, g, op, sites, places, operations, u, w, cutoff, noise, values[v], kept[v], norms[v], sums,
+                    x, g, op, sites, places, operations, u, w, limits, noise, values[v], kept[v], norms[v], sums,
                     scratch,
                 )  # fmt: skip
             elif op[0] == MOVE:
                 _unmove(x, g, op, sites, w, noise, values[v], scratch)
             else:
                 unrun_far(
-                    x, g, op, far, sites, places[gate], u[gate], w, cutoff, noise, values[v:], kept[v:], norms[v],
+                    x, g, op, far, sites, places[gate], u[gate], w, limits, noise, values[v:], kept[v:], norms[v],
                     sums[gate], scratch,
                 )  # fmt: skip
         angle_gradients(operations, atoms, turns, half[tile], sums, first, g_angles)

@@ -16,32 +16,66 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 
+@dataclass(frozen=True)
+class Truncation:
+    """What a truncation keeps: at most `max_bond` Schmidt values, those whose share of the squares is above `cutoff`.
+
+    With `target_error` as few of them as leave a discarded weight of at most that; at least one in any case.
+    """
+
+    max_bond: int
+    cutoff: float
+    target_error: float | None = None
+
+    @cached_property
+    def limits(self) -> np.ndarray[Any, Any]:
+        """Cutoff and target as the kernel takes them; a negative target is none."""
+        return np.array([self.cutoff, -1.0 if self.target_error is None else self.target_error])
+
+    def keep(self, weights: Tensor) -> Tensor:
+        """(batch, number) true where a Schmidt value is kept, from shares of the squares, largest first."""
+        places = torch.arange(weights.shape[1], device=weights.device)
+        kept = (weights > self.cutoff) & (places < self.max_bond)
+        if self.target_error is not None:
+            # What would be lost if this value and all lighter ones went, and what is lost beyond max_bond anyway.
+            kept &= weights.flip(1).cumsum(1).flip(1) > self.target_error
+        return kept | (places == 0)
+
+
 @dataclass(frozen=True, eq=False)
 class Ledger:
-    """What truncation has cost so far, per sample: sums of epsilon and of arcsin(sqrt(epsilon)), each (batch,)."""
+    """What truncation has cost so far, per sample (batch,): sums of epsilon and of arcsin(sqrt(epsilon)).
+
+    `binds` counts the truncations whose target error `max_bond` did not allow.
+    """
 
     weight: Tensor
     angle: Tensor
+    binds: Tensor
 
     @classmethod
     def empty(cls, batch: int, dtype: torch.dtype, device: torch.device) -> Ledger:
         """Return the ledger of a state that was never truncated."""
         zeros = torch.zeros(batch, dtype=dtype, device=device)
-        return cls(zeros, zeros)
+        return cls(zeros, zeros, zeros)
 
-    def add(self, discarded: Tensor) -> Ledger:
+    def add(self, discarded: Tensor, truncation: Truncation) -> Ledger:
         """Return the ledger after one more truncation of discarded weight (batch,)."""
         angle = torch.asin(torch.sqrt(discarded.clamp(0, 1)))
-        return Ledger(self.weight + discarded, self.angle + angle)
+        target = math.inf if truncation.target_error is None else truncation.target_error
+        return Ledger(self.weight + discarded, self.angle + angle, self.binds + (discarded > target))
 
     def plus(self, sums: Tensor) -> Ledger:
-        """Return the ledger after truncations whose sums of epsilon and of its angle are `sums` (batch, 2)."""
-        return Ledger(self.weight + sums[:, 0], self.angle + sums[:, 1])
+        """Return the ledger after truncations that add `sums` (batch, 3) to its three entries."""
+        return Ledger(self.weight + sums[:, 0], self.angle + sums[:, 1], self.binds + sums[:, 2])
 
     @property
     def infidelity_bound(self) -> Tensor:

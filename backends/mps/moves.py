@@ -5,21 +5,11 @@ Functions here change the list they are given; the lists belong to one call of `
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
-from backends.mps.ledger import Ledger
+from backends.mps.ledger import Ledger, Truncation
 from backends.mps.split import move_left, move_right, split_left, split_right
-
-
-@dataclass(frozen=True)
-class Truncation:
-    """Settings of a truncation: the largest bond, and the relative squared Schmidt value below which it is dropped."""
-
-    max_bond: int
-    cutoff: float
 
 
 def shift_centre(sites: list[Tensor], centre: int, target: int) -> int:
@@ -52,13 +42,11 @@ def split_pair(
 ) -> Ledger:
     """Split theta into the sites `first` and `first + 1`, truncating their bond; the centre ends up as asked."""
     matrix = theta.flatten(3).flatten(1, 2)
-    rows, columns, discarded = (split_right if centre_right else split_left)(
-        matrix, truncation.max_bond, truncation.cutoff
-    )
+    rows, columns, discarded = (split_right if centre_right else split_left)(matrix, truncation)
     rows, columns = _normalised(rows, columns, centre_right)
     sites[first] = rows.reshape(*theta.shape[:3], -1)
     sites[first + 1] = columns.reshape(theta.shape[0], -1, *theta.shape[3:])
-    return ledger.add(discarded)
+    return ledger.add(discarded, truncation)
 
 
 def _normalised(rows: Tensor, columns: Tensor, centre_right: bool) -> tuple[Tensor, Tensor]:
@@ -79,9 +67,9 @@ def truncate_sweep(
             _move(sites, left if rightwards else left + 1, rightwards=rightwards)
             continue
         split = split_right if rightwards else split_left
-        rows, columns, discarded = split(matrix, truncation.max_bond, truncation.cutoff)
+        rows, columns, discarded = split(matrix, truncation)
         rows, columns = _normalised(rows, columns, rightwards)
-        ledger = ledger.add(discarded)
+        ledger = ledger.add(discarded, truncation)
         if rightwards:
             sites[left] = rows.reshape(*site.shape[:3], -1)
             sites[left + 1] = _absorb_left(columns, sites[left + 1])

@@ -33,6 +33,7 @@ import torch
 from torch import Tensor
 
 from backends.errors import refuse_second_derivatives
+from backends.mps.ledger import Truncation
 
 # Size of a singular value, or of a gap, relative to the largest, below which it is noise. Well above the rounding
 # unit, because a cotangent's rounding error is divided by it, and well below what a state of interest resolves.
@@ -82,13 +83,11 @@ class _TruncatingSplit(torch.autograd.Function):
     def forward(
         ctx: Any,
         theta: Tensor,  # (batch, rows, columns)
-        max_bond: int,
-        cutoff: float,
+        truncation: Truncation,
     ) -> tuple[Tensor, Tensor, Tensor]:
         u, s, vh = safe_svd(theta)
         weights = s**2 / (s**2).sum(1, keepdim=True)
-        kept = (weights > cutoff) | (torch.arange(s.shape[1], device=s.device) == 0)
-        kept[:, max_bond:] = False
+        kept, max_bond = truncation.keep(weights), truncation.max_bond
         discarded = torch.where(kept, torch.zeros_like(weights), weights).sum(1)
         a = u[:, :, :max_bond]
         b = (s * kept)[:, :max_bond, None] * vh[:, :max_bond]
@@ -98,7 +97,7 @@ class _TruncatingSplit(torch.autograd.Function):
         return a, b, discarded
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         refuse_second_derivatives("mps")
         u, s, vh, kept = ctx.saved_tensors
         missing = s.shape[1] - grads[0].shape[2]
@@ -118,7 +117,7 @@ class _TruncatingSplit(torch.autograd.Function):
         )
         g = g_b + ((w + w.mH) * s[:, None, :]) @ vh
         outside = (g_a - u @ uh_ga) * _safe_inverse(s, s[:, :1])[:, None, :]
-        return u @ g + outside @ vh, None, None
+        return u @ g + outside @ vh, None
 
 
 class _MoveCentre(torch.autograd.Function):
@@ -144,20 +143,20 @@ class _MoveCentre(torch.autograd.Function):
         return g_centre, r.mH @ g_moved
 
 
-def split_right(theta: Tensor, max_bond: int, cutoff: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Split theta (batch, rows, columns) = A B, truncated to `max_bond`, the centre going right.
+def split_right(theta: Tensor, truncation: Truncation) -> tuple[Tensor, Tensor, Tensor]:
+    """Split theta (batch, rows, columns) = A B, truncated, the centre going right.
 
-    A (batch, rows, max_bond) is an isometry, B (batch, max_bond, columns) is not normalised. Squared singular values
-    of relative weight at most `cutoff` are set to zero as well (the largest never is); shapes stay the same. Returns
-    A, B and the discarded weight epsilon (batch,) = sum of discarded s^2 / sum of all s^2.
+    A (batch, rows, max_bond) is an isometry, B (batch, max_bond, columns) is not normalised; what is dropped within
+    `max_bond` is set to zero, so that shapes stay the same. Returns A, B and the discarded weight epsilon (batch,) =
+    sum of discarded s^2 / sum of all s^2.
     """
-    a, b, discarded = _TruncatingSplit.apply(theta, max_bond, cutoff)  # type: ignore[no-untyped-call]
+    a, b, discarded = _TruncatingSplit.apply(theta, truncation)  # type: ignore[no-untyped-call]
     return a, b, discarded
 
 
-def split_left(theta: Tensor, max_bond: int, cutoff: float) -> tuple[Tensor, Tensor, Tensor]:
+def split_left(theta: Tensor, truncation: Truncation) -> tuple[Tensor, Tensor, Tensor]:
     """Mirror image of `split_right`: A carries the centre, B (batch, max_bond, columns) is an isometry."""
-    b, a, discarded = split_right(theta.mT, max_bond, cutoff)
+    b, a, discarded = split_right(theta.mT, truncation)
     return a.mT, b.mT, discarded
 
 

@@ -59,11 +59,11 @@ class MPSState(State):
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        return self.numbers, self.ledger.weight, self.ledger.angle
+        return self.numbers, self.ledger.weight, self.ledger.angle, self.ledger.binds
 
     def _replace(self, tensors: Sequence[Tensor]) -> Self:
-        numbers, weight, angle = tensors
-        return type(self)(self.layout, numbers, self.centre, Ledger(weight, angle))
+        numbers, *ledger = tensors
+        return type(self)(self.layout, numbers, self.centre, Ledger(*ledger))
 
     @property
     def truncation_error(self) -> Tensor:
@@ -72,6 +72,10 @@ class MPSState(State):
     @property
     def infidelity_bound(self) -> Tensor:
         return self.ledger.infidelity_bound
+
+    @property
+    def max_bond_binds(self) -> Tensor:
+        return self.ledger.binds
 
     def network(self) -> list[tuple[Tensor, Labels]]:
         pieces = []

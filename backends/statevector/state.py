@@ -37,6 +37,10 @@ class StatevectorState(State):
     def infidelity_bound(self) -> Tensor:
         return self.truncation_error
 
+    @property
+    def max_bond_binds(self) -> Tensor:
+        return self.truncation_error
+
     def network(self) -> list[tuple[Tensor, Labels]]:
         labels = ("batch", *[f"q{k}" for k in range(self.n_qubits)])
         return [(self.amplitudes.reshape(-1, *[2] * self.n_qubits), labels)]

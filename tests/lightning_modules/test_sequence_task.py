@@ -100,7 +100,7 @@ def metrics() -> SplitMetrics:
 def test_a_small_last_batch_weighs_by_its_samples(metrics: SplitMetrics) -> None:
     for loss, samples in ((1.0, 3), (5.0, 1)):
         labels = torch.zeros(samples, dtype=torch.long)
-        metrics.record(torch.tensor(loss), None, labels, labels, samples=samples)
+        metrics.record(torch.tensor(loss), None, None, labels, labels, samples=samples)
     assert metrics.compute() == {"loss": 2.0, "accuracy": 1.0}
 
 
@@ -108,11 +108,11 @@ def test_half_an_epoch_of_metrics_can_be_taken_up_again(metrics: SplitMetrics) -
     resumed = SplitMetrics(metrics.scores)
     batches = [(torch.tensor([0, 1, 2]), torch.tensor([0, 2, 2])), (torch.tensor([1]), torch.tensor([0]))]
     for number, (found, expected) in enumerate(batches):
-        metrics.record(torch.tensor(float(number)), torch.rand(3), found, expected, samples=len(found))
+        metrics.record(torch.tensor(float(number)), torch.rand(3), None, found, expected, samples=len(found))
         if number == 0:
             resumed.restore(metrics.accumulated())
         else:
-            resumed.record(torch.tensor(1.0), torch.zeros(3), found, expected, samples=1)
+            resumed.record(torch.tensor(1.0), torch.zeros(3), None, found, expected, samples=1)
     assert resumed.compute()["loss"] == metrics.compute()["loss"] == 0.25
     assert resumed.compute()["accuracy"] == metrics.compute()["accuracy"] == 0.5
 
