@@ -2,17 +2,18 @@
 
 Seconds of one training timestep (forward and backward) of a batch, on one core:
 
-    statevector    batch, rounded up to whole tiles of 8, times gates times 2**n times 1.5 ns
-    mps            splits times (3.3 ms + batch times max_bond**2 times 2 us)
+    statevector    batch times gates times 2**n times 1.5 ns
+    mps            batch times bonds that gates cross times (2 us + max_bond**3 times 20 ns)
 
-fitted to measurements (2 layers of RY, RZ and CRX; n = 8 to 14; n = 12 and 24 with max_bond 4 to 32, batch 2 to 64);
-within a factor of two. The exact backend wins unless it does not fit the machine or costs twice as much:
+with batches rounded up to whole tiles of 8; fitted to measurements (2 layers of RY, RZ and CRX; n = 8 to 14; n = 12 and
+24 with max_bond 4 to 32); within a factor of two. The exact backend wins unless it does not fit the machine or costs twice as much:
 an approximation should pay for itself. The memory counted is the machine's, not what is free at the moment, so that a
 run that is taken up again chooses as it did before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psutil
@@ -25,7 +26,7 @@ from backends.program import fuse
 from backends.statevector.simd import LANES
 
 _STATEVECTOR_SECONDS = 1.5e-9
-_SPLIT_SECONDS, _SPLIT_SECONDS_PER_ENTRY = 3.3e-3, 2e-6
+_SPLIT_SECONDS, _SPLIT_SECONDS_PER_PRODUCT = 2e-6, 2e-8
 _PAYS_FROM = 2.0
 _SHARE_OF_MEMORY = 0.8
 
@@ -54,11 +55,20 @@ def choose(circuit: Circuit, max_bond: int | None, batch_size: int, timesteps: i
         )
     tiled = -(-batch_size // LANES) * LANES
     exact = tiled * (gates << n) * _STATEVECTOR_SECONDS
-    truncated = gates * (_SPLIT_SECONDS + batch_size * rank**2 * _SPLIT_SECONDS_PER_ENTRY)
+    crossed = sum(abs(first - last) for first, last in _ends(circuit, layout))
+    truncated = tiled * crossed * (_SPLIT_SECONDS + rank**3 * _SPLIT_SECONDS_PER_PRODUCT)
     times = f"about {_milliseconds(exact)} for a timestep of batch {batch_size}, mps {_milliseconds(truncated)}"
     if exact > _PAYS_FROM * truncated:
         return Choice("mps", f"all amplitudes of {n} qubits fit, but would take {times}")
     return Choice("statevector", f"it is exact and takes {times}")
+
+
+def _ends(circuit: Circuit, layout: Layout) -> Iterator[tuple[int, int]]:
+    """The sites of both qubits of every two-qubit gate."""
+    for gate in circuit.gates:
+        if len(gate.qubits) == 2:
+            first, last = (layout.find(qubit)[0] for qubit in gate.qubits)
+            yield first, last
 
 
 def _milliseconds(seconds: float) -> str:

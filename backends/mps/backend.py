@@ -27,6 +27,7 @@ from backends.program import BoundProgram, FusedGate
 from backends.statevector import StatevectorBackend, StatevectorState
 from backends.statevector.backend import ENGINES
 from backends.statevector.pairs import Constants, PairOperation, pair_operations
+from backends.statevector.simd import LANES
 
 if TYPE_CHECKING:
     import quimb.tensor as qtn
@@ -120,10 +121,18 @@ class MPSBackend(Backend[MPSState]):
         require_memory(
             self.name,
             f"{self.n_qubits} qubits with {limit} and batch {batch_size}",
-            batch_size * self.bytes_per_sample(),
+            batch_size * self.bytes_per_sample() + self._work_space(batch_size, device),
             device,
             "Use a smaller max_bond or a smaller batch.",
         )
+
+    def _work_space(self, batch_size: int, device: torch.device) -> int:
+        """Bytes that the kernel's threads work in: each carries out a timestep of one tile, and keeps what it splits."""
+        if not self._uses_kernel(device):
+            return 0
+        program = self._kernel_program(self._home)
+        threads = min(torch.get_num_threads(), -(-batch_size // LANES))
+        return threads * LANES * self.dtype.itemsize * program.numbers_in_work
 
     def _initial_state(self, batch_size: int, device: torch.device) -> MPSState:
         """|0...0>, its bonds filled up with directions of weight zero, the centre where the first truncation is."""

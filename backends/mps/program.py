@@ -42,6 +42,12 @@ class MPSProgram:
         return int(self.sizes[4])
 
     @property
+    def numbers_in_work(self) -> int:
+        """Complex numbers for each lane that a thread works on in the backward: all slots, work space, two states."""
+        state = sum(int(left * width * right) for _, left, width, right in self.sites)
+        return int(self.sizes[1] + self.sizes[6] + 3 * self.sizes[7]) + 2 * state
+
+    @property
     def tables(self) -> tuple[Array, Array, Array, Array, Array, Array]:
         """The integer tables, in the order in which the kernel takes them."""
         return self.ops, self.far, self.sites, self.places, self.operations, self.atoms
