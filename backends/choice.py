@@ -6,9 +6,9 @@ Seconds of one training timestep (forward and backward) of a batch, on one core:
     mps            batch times bonds that gates cross times (2 us + max_bond**3 times 20 ns)
 
 with batches rounded up to whole tiles of 8; fitted to measurements (2 layers of RY, RZ and CRX; n = 8 to 14; n = 12 and
-24 with max_bond 4 to 32); within a factor of two. The exact backend wins unless it does not fit the machine or costs twice as much:
-an approximation should pay for itself. The memory counted is the machine's, not what is free at the moment, so that a
-run that is taken up again chooses as it did before.
+24 with max_bond 4 to 32); within a factor of two. The exact backend wins unless it does not fit the machine or costs
+twice as much: an approximation should pay for itself. The memory counted is the machine's, not what is free at the
+moment, so that a run that is taken up again chooses as it did before.
 """
 
 from __future__ import annotations

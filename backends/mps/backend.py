@@ -127,7 +127,7 @@ class MPSBackend(Backend[MPSState]):
         )
 
     def _work_space(self, batch_size: int, device: torch.device) -> int:
-        """Bytes that the kernel's threads work in: each carries out a timestep of one tile, and keeps what it splits."""
+        """Bytes that the kernel's threads work in: each keeps what it splits in a timestep of one tile."""
         if not self._uses_kernel(device):
             return 0
         program = self._kernel_program(self._home)
