@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from backends.mps.layout import Layout
 from studies.benchmark.memory import peak_bytes
 from studies.benchmark.mps_measure import OURS, RIVALS, load, measure_mps
 from studies.benchmark.unrolled import exact
@@ -73,16 +74,20 @@ def test_the_reference_is_the_chain_of_the_formulas() -> None:
     torch.testing.assert_close(gradient, expected)
 
 
-# quimb compiles its own kernels for most of half a minute.
+# quimb compiles its own kernels for half a minute, JAX the whole run for more than one.
+COMPILING = ("quimb", "tensorcircuit")
+
+
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if name == "quimb" else []) for name in PACKAGES]
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in COMPILING else []) for name in PACKAGES]
 )
+@pytest.mark.timeout(1200)
 def test_rivals_run_the_same_chain(name: str) -> None:
     """In a process of its own: JAX, Aer and torch bring their own threads and warnings."""
     if find_spec(PACKAGES[name]) is None:
         pytest.skip(f"{PACKAGES[name]} is not installed")
     program = f"import {__name__} as test; test.check({name!r})"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=600)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
 
 
@@ -92,8 +97,7 @@ def check(name: str) -> None:
     assert rival.readout_error is not None
     assert rival.readout_error <= 1e-4
     assert (rival.step_seconds is None) == (name in ("aer", "quimb"))
-    # DeepQuantum broadens every gap of its decomposition, and so does TensorCircuit: their gradients are not exact.
-    if rival.gradient_error is not None and name not in ("deepquantum", "tensorcircuit"):
+    if rival.gradient_error is not None:  # nothing is truncated
         assert rival.gradient_error <= 1e-3
 
 
@@ -111,13 +115,13 @@ def test_segments_change_memory_only() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("workload", [ChainWorkload(16, 1, 16, 64, None, 16)], ids=str)
-def test_segments_lower_the_peak(workload: ChainWorkload) -> None:
+@pytest.mark.timeout(1800)
+def test_segments_lower_the_peak() -> None:
+    """64 timesteps in segments of 8: of all states, a quarter, beside what one timestep works with."""
+    workload = ChainWorkload(16, 1, 64, 64, None, 16)
     whole, parts = peak_bytes(OURS, workload), peak_bytes(OURS, replace(workload, segment_length=8))
-    state = 16 * 16 * 2 * 16 * 16 * 8  # bytes of a state: 16 samples, 16 sites of (16, 2, 16), complex64
-    assert parts < whole
-    assert whole > 64 * state
+    numbers = sum(left * width * right for left, width, right in Layout.of(16, 16).shapes())
+    assert whole > 64 * 8 * numbers * workload.batch  # every timestep keeps its state at least, in complex64
     assert parts < whole / 2
 
 
