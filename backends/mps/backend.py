@@ -126,6 +126,10 @@ class MPSBackend(Backend[MPSState]):
             "Use a smaller max_bond or a smaller batch.",
         )
 
+    def kernel_operations(self, state: MPSState) -> list[int]:
+        """Kinds of the kernel's operations in a timestep that begins with `state`, see `backends.mps.kernel`."""
+        return [int(kind) for kind in self._kernel_program(state.centre).ops[:, 0]]
+
     def _work_space(self, batch_size: int, device: torch.device) -> int:
         """Bytes that the kernel's threads work in: each keeps what it splits in a timestep of one tile."""
         if not self._uses_kernel(device):

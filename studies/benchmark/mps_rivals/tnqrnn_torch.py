@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from backends.create import backend_options
 from studies.benchmark.mps_rivals import tnqrnn_mps
 from studies.benchmark.mps_rivals.contender import Contender
 from studies.benchmark.workload import ChainWorkload
@@ -10,5 +9,4 @@ from studies.benchmark.workload import ChainWorkload
 
 def make(workload: ChainWorkload) -> Contender:
     """Return our simulation without a compiled kernel."""
-    options = {"engine": "contraction"} if "engine" in backend_options("mps") else {}
-    return tnqrnn_mps.make(workload, **options)
+    return tnqrnn_mps.make(workload, engine="contraction")
