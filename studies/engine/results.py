@@ -14,4 +14,4 @@ def write_results(plan: Plan) -> list[Path]:
     plan.out.mkdir(parents=True, exist_ok=True)
     write_table(table, plan.out / "cells.csv")
     figures = plan.study.figures(table, plan.out)
-    return [plan.out / "cells.csv", *(figure.svg for figure in figures)]
+    return [plan.out / "cells.csv", *(figure.svg or figure.csv for figure in figures)]
