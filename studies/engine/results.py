@@ -16,7 +16,7 @@ from studies.report.pages import write_report
 
 
 def write_results(plan: Plan) -> list[Path]:
-    """Write cells.csv, the figures and the report of a plan's cells, and return their paths; what is missing is said."""
+    """Write cells.csv, the figures and the report of a plan's cells, and return their paths."""
     table = table_of(plan.cells)
     plan.out.mkdir(parents=True, exist_ok=True)
     write_atomically(plan.out / "cells.csv", in_file(table).to_csv(index=False))

@@ -61,18 +61,12 @@ def _cells(plan: Plan, table: pandas.DataFrame) -> Table:
 
 
 def _unfinished(plan: Plan, table: pandas.DataFrame) -> list[Unfinished]:
-    varied = [name for name, values in plan.grid.values.items() if len(values) > 1 and name in table]
-    rows = table[table["status"] != DONE]
-    order = {MISSING: 0, FAILED: 1, OVER_BUDGET: 2}
-    found = [
-        Unfinished(
-            ", ".join([*(f"{name} {row[name]}" for name in varied if pandas.notna(row[name])), f"seed {row['seed']}"]),
-            row["status"].replace("_", " "),
-            row["error"],
-        )
-        for row in rows.sort_values("status", key=lambda column: column.map(order)).to_dict("records")
-    ]
-    return found
+    """List what has no result: missing first, then failed, then over budget."""
+    order = [MISSING, FAILED, OVER_BUDGET]
+    rows = zip(plan.cells, table["status"], table["error"], strict=True)
+    left = [(cell, status, error) for cell, status, error in rows if status != DONE]
+    left.sort(key=lambda row: order.index(row[1]))
+    return [Unfinished(plan.label(cell), status.replace("_", " "), error) for cell, status, error in left]
 
 
 def _facts(plan: Plan, table: pandas.DataFrame) -> list[tuple[str, str]]:
