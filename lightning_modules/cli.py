@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
+from lightning_utilities.core.rank_zero import rank_zero_only
+
 from backends.errors import InvalidInput, require_choice
 from lightning_modules.command_line import COMMANDS
 from lightning_modules.errors import TrainingStopped
@@ -33,9 +35,9 @@ def exit_code(run: Callable[[], None]) -> int:
     try:
         run()
     except InvalidInput as refusal:
-        return _complain(refusal, 2)
+        return _complain(refusal, 2)  # of several processes, all refuse: see `Together`
     except TrainingStopped as stop:
-        return _complain(stop, 1)
+        return _complain(stop, 1, alone=not stop.everywhere)
     except SystemExit as end:  # from --help, and from Lightning after an interrupt
         return end.code if isinstance(end.code, int) else 0
     except KeyboardInterrupt:
@@ -43,6 +45,10 @@ def exit_code(run: Callable[[], None]) -> int:
     return 0
 
 
-def _complain(error: Exception, code: int) -> int:
-    print(" ".join(str(error).split()), file=sys.stderr)
+def _complain(error: Exception, code: int, *, alone: bool = False) -> int:
+    """Say what is wrong: the first process for all of them, or each one that is `alone` with it."""
+    rank = getattr(rank_zero_only, "rank", 0)
+    if rank == 0 or alone:
+        prefix = f"process {rank}: " if rank else ""
+        print(prefix + " ".join(str(error).split()), file=sys.stderr, flush=True)
     return code

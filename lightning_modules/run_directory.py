@@ -31,6 +31,8 @@ from backends.errors import InvalidInput
 PACKAGES = ("tnqrnn", "torch", "pytorch-lightning", "torchmetrics", "jsonargparse", "numpy", "numba", "scikit-learn")
 # Settings that say where and how a run is watched, not what it computes.
 NOT_HASHED = ("config", "runs", "checkpoint_every", "seed", "checkpoint")
+# How many processes share the work: the batches are the same, so they count as one process in the hash.
+ONE_PROCESS = {"devices": 1, "num_nodes": 1, "strategy": "auto"}
 TRAINER_NOT_HASHED = ("enable_progress_bar", "log_every_n_steps", "profiler", "num_sanity_val_steps")
 
 
@@ -98,6 +100,7 @@ def config_hash(settings: Mapping[str, Any]) -> str:
     """
     relevant = {key: value for key, value in settings.items() if key not in NOT_HASHED}
     trainer = dict(relevant.get("trainer") or {})
+    trainer |= {key: value for key, value in ONE_PROCESS.items() if key in trainer}
     relevant["trainer"] = {key: value for key, value in trainer.items() if key not in TRAINER_NOT_HASHED}
     return sha256(json.dumps(_without_null(relevant), sort_keys=True).encode()).hexdigest()[:8]
 

@@ -58,6 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Threads that wait for each other by spinning bring a small model to a crawl as soon as anything else runs on the
     # machine (measured: 60 s instead of 6 for three epochs of digits). Read by OpenMP when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if command == "fit":
+        from lightning_modules.preemption import listen
+
+        listen()
     # Torch and Lightning take seconds to import, so that waits until a command needs them.
     if command == "compare":
         from studies.compare.command import main as compare
