@@ -10,8 +10,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from lightning_utilities.core.rank_zero import rank_zero_only
-
 from backends.errors import InvalidInput, require_choice
 from lightning_modules.command_line import COMMANDS
 from lightning_modules.errors import TrainingStopped
@@ -47,7 +45,9 @@ def exit_code(run: Callable[[], None]) -> int:
 
 def _complain(error: Exception, code: int, *, alone: bool = False) -> int:
     """Say what is wrong: the first process for all of them, or each one that is `alone` with it."""
-    rank = getattr(rank_zero_only, "rank", 0)
+    from lightning_utilities.core.rank_zero import rank_zero_only  # takes a moment, which a refusal need not wait for
+
+    rank = getattr(rank_zero_only, "rank", None) or 0
     if rank == 0 or alone:
         prefix = f"process {rank}: " if rank else ""
         print(prefix + " ".join(str(error).split()), file=sys.stderr, flush=True)

@@ -17,6 +17,7 @@ COMMANDS = {
     "test": "evaluate a checkpoint on the test set",
     "compare": "exact against MPS with the same weights: metric, errors, gradients, cost",
     "benchmark": "time and memory of a training step, beside other simulators",
+    "slurm-script": "the batch script that trains a configuration on nodes of a SLURM cluster",
     "study": "a question answered by many runs; 'tnqrnn study' lists them",
 }
 
@@ -25,7 +26,7 @@ def overview() -> str:
     """Return the help of the whole program."""
     from lightning_modules.command_line import shipped_names
 
-    commands = "\n".join(f"  {name:<10}{text}" for name, text in COMMANDS.items())
+    commands = "\n".join(f"  {name:<14}{text}" for name, text in COMMANDS.items())
     return f"""usage: tnqrnn COMMAND --config NAME [--setting value ...]
 
 Train quantum recurrent neural networks on an exact statevector or a matrix product state.
@@ -71,6 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from studies.benchmark.command import main as benchmark
 
         return benchmark(arguments[1:])
+    if command == "slurm-script":
+        from studies.slurm_script import main as slurm_script
+
+        return slurm_script(arguments[1:])
     if command == "study":
         from studies.registry import main as study
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from backends.cache import one_at_a_time
 from backends.statevector import kernel
 from backends.statevector.pairs import KernelProgram
 from backends.statevector.simd import LANES
@@ -47,17 +48,33 @@ def backward(program: KernelProgram, arrays: Sequence[Any]) -> None:
 
 def _spread(program: KernelProgram, arrays: Sequence[Any], over_tiles: Any, over_blocks: Any) -> None:
     states = arrays[0]
-    if (over_tiles, states.dtype) not in _called:
-        with _announced():
+    with _compiling_alone(over_tiles, states.dtype) as first:
+        if first:
             over_tiles(*arrays, 0, 0)
-        _called.add((over_tiles, states.dtype))
     tiles, threads, updates = -(-len(states) // LANES), torch.get_num_threads(), program.row_updates
     if threads > tiles and updates >= _WORTH_SHARING:
-        over_blocks(_Team(threads), tiles, *arrays)
+        with _compiling_alone(over_blocks, states.dtype):
+            over_blocks(_Team(threads), tiles, *arrays)
     elif tiles * updates < _WORTH_A_THREAD:
         over_tiles(*arrays, 0, tiles)
     else:
         _Team(min(threads, tiles)).share(tiles, lambda _, first, last: over_tiles(*arrays, first, last))
+
+
+@contextmanager
+def _compiling_alone(function: Any, dtype: Any) -> Iterator[bool]:
+    """Keep other processes from compiling while a function of the kernel is called for the first time in this one.
+
+    Processes that compile at once number the files of numba's cache alike, and one may then load what another compiled
+    for another precision. Gives whether it is the first call.
+    """
+    first = (function, dtype) not in _called
+    if not first:
+        yield False
+        return
+    with _announced(), one_at_a_time("kernel"):
+        yield True
+    _called.add((function, dtype))
 
 
 @contextmanager

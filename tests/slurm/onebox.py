@@ -124,8 +124,11 @@ def wait_until(true: Callable[[], bool], timeout: float, what: str) -> None:
 
 
 @contextmanager
-def running(root: Path) -> Iterator[OneBox]:
-    """Start a cluster in the folder `root`, which is made; stop it and its jobs at the end."""
+def running(root: Path, path: Sequence[Path] = ()) -> Iterator[OneBox]:
+    """Start a cluster in the folder `root`, which is made; stop it and its jobs at the end.
+
+    `path`: folders from which Python imports, in the jobs.
+    """
     for folder in ("state", "log", "spool/n1", "spool/n2"):
         (root / folder).mkdir(parents=True)
     (root / "munge").mkdir(mode=0o700)
@@ -133,7 +136,8 @@ def running(root: Path) -> Iterator[OneBox]:
     configuration.write_text(_CONFIGURATION.format(host=_host(), ports=_free_ports(3), root=root, partition=PARTITION))
     # The jobs inherit what the daemons see: no threads or addresses of the test session.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "SBATCH_"))}
-    box = OneBox(root, {**kept, "PATH": _path(), "SLURM_CONF": str(configuration)})
+    ours = {"PATH": _path(), "SLURM_CONF": str(configuration), "PYTHONPATH": os.pathsep.join(map(str, path))}
+    box = OneBox(root, {**kept, **ours})
     try:
         _start(box)
         yield box
