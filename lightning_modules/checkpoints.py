@@ -139,10 +139,15 @@ def _must_leave(trainer: Trainer) -> bool:
 
 def _leave(trainer: Trainer, run: RunDirectory) -> NoReturn:
     """Stop, with everything saved."""
-    outcome = trainer.strategy.broadcast(preemption.requeue() if trainer.is_global_zero else None)
-    raise TrainingStopped(
-        f"told to leave: {run.path} is saved after step {trainer.global_step}; {outcome}.", everywhere=True
-    )
+    # A requeued job is ended at once. Lightning's answer to that, a word to the other processes, would cross with this.
+    preemption.ignore_termination()
+    trainer.strategy.barrier()
+    if trainer.is_global_zero:
+        print(
+            f"told to leave: {run.path} is saved after step {trainer.global_step}; {preemption.requeue()}", flush=True
+        )
+    trainer.strategy.barrier()
+    raise TrainingStopped(f"stopped after step {trainer.global_step}, as it was told.", everywhere=True)
 
 
 def random_states() -> dict[str, Any]:

@@ -35,6 +35,11 @@ def is_asked() -> bool:
     return _asked
 
 
+def ignore_termination() -> None:
+    """Ignore SIGTERM from now on: this process is about to end by itself."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
 def requeue() -> str:
     """Put this process's SLURM job back into the queue, and return in words what became of it."""
     job = _job()

@@ -71,7 +71,9 @@ class Launch:
         os.environ.setdefault("MASTER_ADDR", _first_node() if self.nodes > 1 else "127.0.0.1")
         # Lightning wants to see the flag; the number of tasks says the same.
         os.environ.setdefault("SLURM_NTASKS_PER_NODE", str(self.per_node))
-        return SLURMEnvironment(auto_requeue=False)
+        environment = SLURMEnvironment(auto_requeue=False)
+        os.environ.setdefault("MASTER_PORT", str(environment.main_port))
+        return environment
 
     def require_devices(self, devices: Any, nodes: int) -> None:
         """Refuse numbers that were asked for (other than the default, 1) and are not those that were started."""
@@ -135,7 +137,7 @@ class Together:
         """
         if self._launch is None:
             return
-        where = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT', 'chosen by the job')}"
+        where = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
         if self.trainer.is_global_zero:
             print(f"{self.size} processes on {self._launch.nodes} nodes meet at {where}", flush=True)
         try:

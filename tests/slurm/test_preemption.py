@@ -18,7 +18,7 @@ from tests.slurm.runs import curve, results, the_run
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(400)]
 
-STEPS_PER_EPOCH, EPOCHS = 34, 6
+STEPS_PER_EPOCH, EPOCHS = 41, 6
 # fmt: off
 RUN = ["--config", "digits", "--model.n_qubits", "4", "--model.controller_width", "8", "--model.dropout", "0.3",
        "--data.batch_size", "32", "--trainer.max_epochs", str(EPOCHS), "--trainer.log_every_n_steps", "1"]
