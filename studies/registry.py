@@ -20,6 +20,9 @@ class Study:
 
 STUDIES = {
     "tasks": Study("every task with every cell at equal parameter counts, over seeds", "studies.tasks.command"),
+    "scaling": Study(
+        "how cost and accuracy of both backends grow with qubits and bond dimension", "studies.scaling.command"
+    ),
     "gradients": Study("how far back in time the gradient of the loss reaches", "studies.gradients.command"),
 }
 

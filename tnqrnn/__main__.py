@@ -19,6 +19,7 @@ COMMANDS = {
     "benchmark": "time and memory of a training step, beside other simulators",
     "slurm-script": "the batch script that trains a configuration on nodes of a SLURM cluster",
     "study": "a question answered by many runs; 'tnqrnn study' lists them",
+    "report": "the report of a study's folder: one HTML file, and Markdown",
 }
 
 
@@ -80,6 +81,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from studies.registry import main as study
 
         return study(arguments[1:])
+    if command == "report":
+        from studies.report.command import main as report
+
+        return report(arguments[1:])
     from lightning_modules.cli import main as train
 
     return train(arguments)
