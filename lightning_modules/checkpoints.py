@@ -42,6 +42,7 @@ class RunCheckpoint(Checkpoint):
         self.best_score = float("inf")
         self._seconds_before = 0.0
         self._started: float | None = None
+        self._leaves = False
         self._random_states: list[dict[str, Any]] | None = None  # by rank
 
     @property
@@ -87,10 +88,13 @@ class RunCheckpoint(Checkpoint):
         stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
         if not stepped or ends_epoch:
             return
-        leaves = _must_leave(trainer)
-        if leaves or (self.every_n_steps > 0 and trainer.global_step % self.every_n_steps == 0):
+        self._leaves = _must_leave(trainer)
+        if self._leaves or (self.every_n_steps > 0 and trainer.global_step % self.every_n_steps == 0):
             self._save(trainer, self.run.last)
-        if leaves:
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Leave before the next step: the last one is logged after `on_train_batch_end`."""
+        if self._leaves:
             _leave(trainer, self.run)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

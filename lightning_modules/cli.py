@@ -21,8 +21,10 @@ def main(argv: Sequence[str]) -> int:
     def run() -> None:
         command = require_choice("tnqrnn", "command", argv[0] if argv else "", COMMANDS)
         # Torch and Lightning take seconds to import, so that waits until a command is known to need them.
+        from lightning_modules.processes import set_threads
         from lightning_modules.runs import run_command
 
+        set_threads()
         run_command(command, argv[1:])
 
     return exit_code(run)

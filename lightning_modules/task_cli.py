@@ -31,7 +31,7 @@ from lightning_modules.errors import RunDone, TrainingStopped
 from lightning_modules.loaders import SequenceData
 from lightning_modules.measured import InferenceClock, PeakMemory
 from lightning_modules.metrics_log import MetricsLog
-from lightning_modules.processes import Together, connected, lost_another, set_threads, trainer_settings
+from lightning_modules.processes import Together, connected, lost_another, trainer_settings
 from lightning_modules.progress import progress_callback
 from lightning_modules.refusals import explain
 from lightning_modules.registry import TASKS
@@ -238,7 +238,6 @@ class TaskCLI(LightningCLI):
             "num_sanity_val_steps": 0,
             "enable_progress_bar": fits and wants_progress and sys.stdout.isatty(),
         }
-        set_threads()
         owned |= trainer_settings(settings["devices"], settings["num_nodes"])
         try:
             return super().instantiate_trainer(**owned, **kwargs)
