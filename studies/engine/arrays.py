@@ -27,7 +27,7 @@ from studies.engine.worker import work
 
 TIMES_REQUEUED = 1000  # because of their time: each goes on where the last one was
 _GIB = 2**30
-_BASE_GIB = 1.0  # interpreter and libraries, of the worker and of the job's process
+_BASE_GIB = 0.75  # interpreter and libraries, of the worker and of the process of its job
 _MARGIN = 2  # between what is expected and what is asked for
 _SHORTEST, _UNKNOWN = 30, 24 * 60  # minutes that are asked for
 _POLL = 5.0  # seconds between two questions to SLURM

@@ -62,3 +62,7 @@ def test_options_of_sbatch() -> None:
         parse_options("study", ["partition"], "slurm")
     with pytest.raises(InvalidInput, match="no effect with --executor local"):
         parse_options("study", ["partition=long"], "local")
+
+
+def test_what_is_nearly_nothing_is_as_nothing() -> None:
+    assert len(arrays([job("nothing", 1, 0), job("a little", 1, 100 * 2**20)], at_a_time=4)) == 1
