@@ -1,6 +1,7 @@
-"""Carrying out jobs, several at a time, through submitit: in this process, on this machine, or as a SLURM array.
+"""Carrying out jobs, several at a time, through submitit: on this machine, or as a SLURM array.
 
-Every executor starts the same workers; what they did is read from the folder.
+Either way the same workers are started, and what they did is read from the folder. "debug" starts nothing: one job
+after the other in this very process, without limits, for a debugger.
 """
 
 from __future__ import annotations
@@ -74,7 +75,9 @@ class Execution:
         for job in jobs:
             job.failure.unlink(missing_ok=True)  # what failed before is tried again
         if self.executor == "debug":
-            yield from self._here(jobs)
+            for job in jobs:
+                work_here(job)
+                yield Outcome(job, job.seconds(), job.read_failure())
         elif self.executor == "local":
             yield from self._on_this_machine(jobs)
         else:
@@ -111,12 +114,6 @@ class Execution:
             _wait_while(queue.at_work)
             raise
         _cancel(workers)  # one that was requeued, and waits, has nothing left to do
-
-    def _here(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
-        executor = self._submitit()
-        for job in jobs:
-            executor.submit(work_here, job).result()
-            yield Outcome(job, job.seconds(), job.read_failure())
 
     def _submitit(self) -> submitit.Executor:
         settings = {"slurm_max_num_timeout": TIMES_REQUEUED} if self.executor == "slurm" else {}
