@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 import submitit
+from submitit.core.utils import FailedJobError
 from submitit.helpers import DelayedSubmission
 
 from backends.errors import InvalidInput
@@ -44,12 +45,20 @@ class Array:
     gib: int | None
 
     def submit(self, executor: submitit.Executor, threads: int, preload: Sequence[str]) -> list[submitit.Job[int]]:
-        """Submit the workers."""
+        """Submit the workers.
+
+        Raises:
+            InvalidInput: SLURM does not take them.
+        """
         executor.update_parameters(timeout_min=self.minutes, slurm_array_parallelism=self.workers)
         if self.gib is not None:
             executor.update_parameters(mem_gb=self.gib)
-        with executor.batch():
-            return [executor.submit(Worker(self.jobs, threads, preload)) for _ in range(self.workers)]
+        try:
+            with executor.batch():
+                return [executor.submit(Worker(self.jobs, threads, preload)) for _ in range(self.workers)]
+        except FailedJobError as error:
+            told = [line for line in str(error).splitlines() if line.startswith("sbatch:")] or [str(error)]
+            raise InvalidInput(f"study: SLURM does not take the jobs ({told[-1].strip()}); see --slurm.") from error
 
 
 def arrays(jobs: Sequence[Job], at_a_time: int) -> list[Array]:
@@ -99,6 +108,8 @@ class Queue:
 
     def at_work(self) -> bool:
         """Return whether a worker may still do something; a requeued one that waits, too."""
+        if not self._workers:
+            return False
         if time.monotonic() - self._asked >= _POLL:
             self._asked = time.monotonic()
             self._absent = 0 if self._listed() else self._absent + 1

@@ -50,3 +50,15 @@ def test_two_preempted_and_one_failing(onebox: OneBox, tmp_path: Path, monkeypat
     assert all((out / "cells" / cell / "result.json").exists() for cell in preempted if "failure" not in cell)
     assert "three broke" in (out / "report.md").read_text()
     assert not onebox.run(["squeue", "--noheader"]).strip()
+
+
+def test_what_slurm_does_not_take_is_refused(
+    onebox: OneBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("SLURM_CONF", "PATH"):
+        monkeypatch.setenv(name, onebox.environment[name])
+    asked = [*EIGHT_CELLS, "--slurm", "partition=nowhere", "--out", str(tmp_path)]
+    assert run_study(STUDY, asked) == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith("study: SLURM does not take the jobs (sbatch: error: ")
+    assert told.endswith("see --slurm.")
