@@ -198,6 +198,10 @@ class SequenceData(LightningDataModule):
         """Return the batches of a data set, in the order "shuffled", "fresh" or "fixed"."""
         return EpochBatches(len(dataset), self.batch_size, order, self.seed)
 
+    def require_parts(self, processes: int) -> None:
+        """Refuse training batches that so many processes cannot share."""
+        self.batches(self.dataset("train"), self.train_order).share_among(processes, 0, wholly=True)
+
     def _loader(self, split: str, order: str) -> ResumableLoader:
         dataset = self.dataset(split)
         batches = self.batches(dataset, order)

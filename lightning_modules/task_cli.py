@@ -250,7 +250,7 @@ class TaskCLI(LightningCLI):
         """Train, test the best checkpoint, and write the result; alone in the run's directory."""
         together = Together(self.trainer)
         together.meet(str(self.run.path))
-        together.all_accept(lambda: self._require_memory(model, datamodule, together))
+        together.all_accept(lambda: self._require_parts(model, datamodule, together))
         lock = alone_in(self.run.path, "tnqrnn fit", "choose another --runs or --seed")
         try:
             with ExitStack() as stack:
@@ -265,7 +265,10 @@ class TaskCLI(LightningCLI):
                 f"why, it is above. The same command goes on with {self.run.path}."
             ) from error
 
-    def _require_memory(self, model: SequenceTask, datamodule: SequenceData, together: Together) -> None:
+    def _require_parts(self, model: SequenceTask, datamodule: SequenceData, together: Together) -> None:
+        """Refuse batches that the processes cannot share, or whose parts do not fit the memory."""
+        if together.size > 1:
+            datamodule.require_parts(together.size)
         part = -(-datamodule.batch_size // together.size)
         on_cpu = self.trainer.strategy.root_device.type == "cpu"
         model.require_memory(part * together.per_node if on_cpu else part)  # the processes of a node share its memory
@@ -289,7 +292,7 @@ class TaskCLI(LightningCLI):
         try:
             self.trainer.fit(model, datamodule=datamodule, ckpt_path=resume_from, weights_only=True)
         except InvalidInput as refusal:
-            if self.trainer.global_step == 0:
+            if self.trainer.global_step == 0 and not connected():
                 raise
             # The request was fine, its course was not: a backend refuses angles that are NaN, for one.
             raise TrainingStopped(f"stopped at step {self.trainer.global_step}: {refusal}") from refusal

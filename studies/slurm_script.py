@@ -32,7 +32,9 @@ _SCRIPT = """\
 # with an error ends the others, which would wait for it.
 srun --kill-on-bad-exit=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" {command} && exit
 code=$?
-echo "tnqrnn ended with exit code $code; why is said above. Submitted again, this script goes on with the run." >&2
+# 2: the request itself was refused.
+[ "$code" -eq 2 ] ||
+    echo "tnqrnn ended with exit code $code; why is said above. Submitted again, this script goes on with the run." >&2
 exit "$code"
 """
 

@@ -116,6 +116,7 @@ def test_a_killed_process_ends_the_job_and_a_second_job_is_refused(
     told = [line for line in submission.log(second).splitlines() if "another process is at work" in line]
     assert len(told) == 1
     assert "Traceback" not in submission.log(second)
+    assert "goes on with the run" not in submission.log(second)
     box.run(["scontrol", "resume", job])
 
     submission.wait_for_step(20)
