@@ -48,7 +48,11 @@ class SplitMetrics(nn.Module):
             metric.reset()
 
     def accumulated(self) -> dict[str, dict[str, Any]]:
-        """Return what was accumulated so far, by all processes, for a checkpoint in the middle of an epoch."""
+        """Return what was accumulated so far in this process, for a checkpoint in the middle of an epoch."""
+        return {name: deepcopy(metric.metric_state) for name, metric in self._metrics().items()}
+
+    def accumulated_by_all(self) -> dict[str, dict[str, Any]]:
+        """Return the same of all processes together; each must call it."""
         accumulated = {}
         for name, metric in self._metrics().items():
             with metric.sync_context(should_sync=connected(), should_unsync=connected()):

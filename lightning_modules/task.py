@@ -22,7 +22,7 @@ from torchmetrics import MetricCollection
 from backends.errors import InvalidInput, require_choice, require_positive_int
 from lightning_modules.errors import TrainingStopped
 from lightning_modules.loaders import Batch
-from lightning_modules.processes import connected
+from lightning_modules.processes import connected, gathered
 from lightning_modules.split_metrics import SplitMetrics
 from tnqrnn.cells import CELLS, create_cell, require_used
 from tnqrnn.matching import trained_parameters
@@ -250,11 +250,16 @@ class SequenceTask(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the half-finished training metrics, so that a resumed epoch reports the whole epoch."""
-        checkpoint["train_metrics"] = self._metrics("train").accumulated()
+        checkpoint["train_metrics"] = self._metrics("train").accumulated_by_all()
+        # Of each process too: sums that go on where they were end with the same digits.
+        checkpoint["train_metrics_by_rank"] = gathered(self._metrics("train").accumulated()) if connected() else []
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the half-finished training metrics."""
-        if self.global_rank == 0:  # they are those of all processes
+        by_rank = checkpoint.get("train_metrics_by_rank", [])
+        if connected() and len(by_rank) == self.trainer.world_size:
+            self._metrics("train").restore(by_rank[self.global_rank])
+        elif self.global_rank == 0:
             self._metrics("train").restore(checkpoint.get("train_metrics", {}))
 
     def require_memory(self, batch_size: int) -> None:
