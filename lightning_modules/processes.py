@@ -156,6 +156,9 @@ class Together:
 
     def all_accept(self, act: Callable[[], None]) -> None:
         """Do something in every process; what one refuses, all refuse, in the words of the first that did."""
+        if not connected():
+            act()
+            return
         refusal = _refusal(act)
         refusals = [told for told in gathered(refusal) if told is not None]
         if refusals:
