@@ -8,6 +8,7 @@ A request that cannot be served ends with one sentence and exit code 2, a run th
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 from backends.errors import InvalidInput, require_choice
@@ -53,4 +54,6 @@ def _complain(error: Exception, code: int, *, alone: bool = False) -> int:
     if rank == 0 or alone:
         prefix = f"process {rank}: " if rank else ""
         print(prefix + " ".join(str(error).split()), file=sys.stderr, flush=True)
+    else:
+        time.sleep(1)  # srun and torchrun end all processes once one has ended: the first must have spoken by then
     return code

@@ -54,11 +54,11 @@ def script(argv: Sequence[str]) -> str:
     _check(job)
     from lightning_modules.runs import describe_run
 
-    run = describe_run(["--config", job.config, "--runs", str(Path(job.runs).resolve()), *others])
+    run = describe_run(_on_gpus(job, ["--config", job.config, "--runs", str(Path(job.runs).resolve()), *others]))
     return _SCRIPT.format(
         directives="\n".join(f"#SBATCH {line}" for line in _directives(job, run.directory.path.name)),
         preparation="\n".join(_preparation(job)),
-        command=shlex.join([sys.executable, "-m", "tnqrnn", "fit", *_on_gpus(job, run.arguments)]),
+        command=shlex.join([sys.executable, "-m", "tnqrnn", "fit", *run.arguments]),
     )
 
 
@@ -150,6 +150,6 @@ def _preparation(job: argparse.Namespace) -> list[str]:
     return [hint, *modules, threads]
 
 
-def _on_gpus(job: argparse.Namespace, arguments: Sequence[str]) -> list[str]:
+def _on_gpus(job: argparse.Namespace, arguments: list[str]) -> list[str]:
     named = any(argument.startswith("--trainer.accelerator") for argument in arguments)
-    return [*arguments, "--trainer.accelerator", "gpu"] if job.gpus_per_node and not named else list(arguments)
+    return [*arguments, "--trainer.accelerator", "gpu"] if job.gpus_per_node and not named else arguments
