@@ -18,7 +18,7 @@ from tests.slurm.runs import FITS, curve, fit_into, results, the_run
 SAME = 1e-5  # single precision sums in another order
 SEVERAL_FITS = [sys.executable, str(Path(__file__).with_name("several_fits.py"))]
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def assert_same(root: Path, alone: Path, names: Sequence[str]) -> None:
 def test_two_nodes(onebox: OneBox, alone: Path, tmp_path: Path) -> None:
     names = ("statevector", "mps")
     srun = ["srun", "--nodes=2", "--ntasks=2", "--kill-on-bad-exit=1"]
-    told = onebox.run([*srun, *SEVERAL_FITS, arguments(tmp_path, names)], timeout=280)
+    told = onebox.run([*srun, *SEVERAL_FITS, arguments(tmp_path, names)], timeout=800)
     assert told.count("2 processes on 2 nodes") == len(names)
     assert told.count("parameters") == len(names)  # one of the processes speaks
     assert_same(tmp_path, alone, names)
@@ -63,6 +63,6 @@ def test_torchrun(alone: Path, tmp_path: Path) -> None:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     command = [*torchrun, SEVERAL_FITS[1], arguments(tmp_path, list(FITS))]
-    done = subprocess.run(command, env=environment, check=False, timeout=280, capture_output=True, text=True)
+    done = subprocess.run(command, env=environment, check=False, timeout=800, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     assert_same(tmp_path, alone, list(FITS))

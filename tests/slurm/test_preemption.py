@@ -16,7 +16,7 @@ from studies.slurm_script import script
 from tests.slurm.onebox import OneBox, wait_until
 from tests.slurm.runs import curve, results, the_run
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
 STEPS_PER_EPOCH, EPOCHS = 41, 6
 # fmt: off
@@ -56,11 +56,11 @@ class Submission:
             files = list(self.root.glob("*/metrics.jsonl"))
             return bool(files) and len(files[0].read_text().splitlines()) > step
 
-        wait_until(reached, 200, f"step {step}")
+        wait_until(reached, 400, f"step {step}")
 
     def ends_in(self, job: str, state: str) -> None:
         """Wait for the end of a job and make sure of it."""
-        found = self.box.wait(job, ["COMPLETED", "FAILED", "CANCELLED", "NODE_FAIL", "TIMEOUT"], timeout=200)
+        found = self.box.wait(job, ["COMPLETED", "FAILED", "CANCELLED", "NODE_FAIL", "TIMEOUT"], timeout=400)
         assert found == state, self.log(job)
 
 
@@ -93,7 +93,7 @@ def test_a_preempted_job_is_requeued_and_ends_as_undisturbed(submission: Submiss
     box, job = submission.box, submission.submit()
     submission.wait_for_step(STEPS_PER_EPOCH + 5)
     box.run(["scancel", "--signal=USR1", job])  # as SLURM does before it takes the nodes, or when the time is up
-    wait_until(lambda: box.restarts(job) == 1 and box.state(job) == "PENDING", 60, "the job to be requeued")
+    wait_until(lambda: box.restarts(job) == 1 and box.state(job) == "PENDING", 120, "the job to be requeued")
     assert not (the_run(submission.root) / "result.json").exists()
     assert f"job {job} is requeued and goes on with the run" in submission.log(job)
     box.start_now(job)
@@ -121,7 +121,7 @@ def test_a_killed_process_ends_the_job_and_a_second_job_is_refused(
 
     submission.wait_for_step(20)
     os.kill(process_of(job, rank=1), signal.SIGKILL)
-    box.wait(job, ["FAILED"], timeout=60)
+    box.wait(job, ["FAILED"], timeout=120)
     assert "Killed" in submission.log(job)
     assert "Submitted again, this script goes on with the run." in submission.log(job)
     again = submission.submit()

@@ -12,7 +12,7 @@ from studies.engine.command import run_study
 from tests.slurm.onebox import OneBox, wait_until
 from tests.studies.engine.squares.command import STUDY
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
 # fmt: off
 EIGHT_CELLS = ["--number", "0", "1", "2", "3", "4", "5", "6", "7", "--kind", "exact", "--seeds", "0", "--pause", "3",
@@ -32,7 +32,7 @@ def test_two_preempted_and_one_failing(onebox: OneBox, tmp_path: Path, monkeypat
     out = tmp_path / "study"
     with ThreadPoolExecutor(1) as pool:
         study = pool.submit(run_study, STUDY, [*EIGHT_CELLS, "--out", str(out)])
-        wait_until(lambda: len(under_way(out)) == 2 or study.done(), 200, "two cells under way")
+        wait_until(lambda: len(under_way(out)) == 2 or study.done(), 400, "two cells under way")
         preempted = under_way(out)
         assert len(preempted) == 2
         workers = onebox.run(["squeue", "--noheader", "--array", "--format=%i", "--states=RUNNING"]).split()
@@ -40,9 +40,9 @@ def test_two_preempted_and_one_failing(onebox: OneBox, tmp_path: Path, monkeypat
         for worker in workers:
             onebox.run(["scancel", "--signal=USR2", worker])
         for worker in workers:
-            wait_until(lambda worker=worker: onebox.state(worker) == "PENDING", 60, f"{worker} to be requeued")
+            wait_until(lambda worker=worker: onebox.state(worker) == "PENDING", 120, f"{worker} to be requeued")
             onebox.start_now(worker)
-        assert study.result(timeout=200) == 1  # because of the cell that failed
+        assert study.result(timeout=400) == 1  # because of the cell that failed
     table = pandas.read_csv(out / "cells.csv").set_index("number")
     assert list(table.index) == list(range(8))
     assert list(table["status"]) == ["done"] * 3 + ["failed"] + ["done"] * 4
