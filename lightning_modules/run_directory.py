@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import platform
 import subprocess
@@ -109,14 +110,19 @@ def config_hash(settings: Mapping[str, Any]) -> str:
 def alone_in(folder: Path, who: str, remedy: str) -> Iterator[None]:
     """Refuse a folder in which another process is at work: two must not write into one run.
 
-    The lock goes with the process, however it ends. Makes the folder.
+    The lock goes with the process, however it ends. Makes the folder. On a file system without locks nobody is kept
+    out, and that is said.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except (BlockingIOError, PermissionError) as error:  # the second is some network file systems' word for it
             raise InvalidInput(f"{who}: another process is at work in {folder}; wait for it, or {remedy}.") from error
+        except OSError as error:
+            logging.getLogger("tnqrnn").warning(
+                "%s: the file system of %s has no locks (%s), so nothing keeps a second process out", who, folder, error
+            )
         try:
             yield
         finally:
