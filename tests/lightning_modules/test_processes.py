@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvir
 
 from backends.errors import InvalidInput
 from lightning_modules import preemption
+from lightning_modules.checkpoints import RunCheckpoint, random_states
 from lightning_modules.cli import main
 from lightning_modules.loaders import EpochBatches, share
 from lightning_modules.processes import Launch, set_threads, trainer_settings
-from lightning_modules.run_directory import config_hash
+from lightning_modules.run_directory import RunDirectory, config_hash
 from lightning_modules.task import SequenceTask
 from tests.lightning_modules.small_runs import SMALL, Fit, only_run, weights
 
@@ -172,3 +174,38 @@ def test_asking_for_other_processes_than_were_started(
     assert captured.startswith("trainer: devices is 3, but torchrun started 4 processes on 2 nodes")
     assert len(captured.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@dataclass
+class FakeTrainer:
+    """What a callback asks of a trainer when training starts."""
+
+    global_rank: int
+    world_size: int = 2
+    global_step: int = 0
+
+
+def drawn_at_the_start(tmp_path: Path, trainer: FakeTrainer, resumed: dict[str, object] | None = None) -> list[float]:
+    torch.manual_seed(0)  # as Lightning does in every process, for the same weights
+    checkpoint = RunCheckpoint(RunDirectory(tmp_path, ""), "digits", "")
+    if resumed is not None:
+        checkpoint.load_state_dict(resumed)
+    checkpoint.on_train_start(trainer, None)  # type: ignore[arg-type]
+    return torch.rand(4).tolist()
+
+
+def test_every_process_draws_masks_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PL_GLOBAL_SEED", "0")
+    torch.manual_seed(0)
+    alone = torch.rand(4).tolist()
+    first, second = (drawn_at_the_start(tmp_path, FakeTrainer(rank)) for rank in range(2))
+    assert first == alone
+    assert second != first
+    assert second == drawn_at_the_start(tmp_path, FakeTrainer(1))
+    # Resumed by as many processes, each goes on with its own state; by more, the new ones begin anew.
+    torch.manual_seed(7)
+    states = random_states()
+    kept = {"best_score": 1.0, "seconds": 0.0, "random": states, "random_of_others": [states]}
+    expected = torch.rand(4).tolist()
+    assert [drawn_at_the_start(tmp_path, FakeTrainer(rank), kept) for rank in range(2)] == [expected] * 2
+    assert drawn_at_the_start(tmp_path, FakeTrainer(2, world_size=3), kept) != expected
