@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from backends.errors import require_positive_int
+from backends.errors import InvalidInput, nearest, require_positive_int
 from lightning_modules.cli import exit_code
 from lightning_modules.errors import TrainingStopped
 from lightning_modules.run_directory import alone_in, require_writable
@@ -29,6 +29,12 @@ from studies.engine.table import table_of
 
 _ENDING = """What is done is not done again: the same command given once more goes on where it was stopped, and tries
 what failed again. Exit code 1 if a cell failed or is missing; cells over budget are results too."""
+
+
+_OPTIONS = (
+    *("--conf", "--out", "--dry-run", "--report-only", "--jobs", "--executor", "--slurm", "--seeds"),
+    *("--limit-seconds", "--limit-memory-gib"),
+)
 
 
 def run_study(study: Study, argv: Sequence[str]) -> int:
@@ -64,10 +70,16 @@ def _parser(study: Study, settings: Sequence[str]) -> argparse.ArgumentParser:
 def _run(study: Study, argv: Sequence[str]) -> None:
     who = f"study {study.name}"
     shipped = Grid.read(who, study.conf, study.conf)
-    given = _parser(study, list(shipped.values)).parse_args(argv)
+    parser = _parser(study, list(shipped.values))
+    given, unknown = parser.parse_known_args(argv)
+    if unknown:
+        options = [*_OPTIONS, *(f"--{name.replace('_', '-')}" for name in shipped.values)]
+        raise InvalidInput(
+            f"{who}: there is no option {unknown[0]!r}.{nearest(unknown[0], options)} See '{parser.prog} --help'."
+        )
     require_positive_int(who, "--jobs", given.jobs)
     require_executor(who, given.executor)
-    options = parse_options(who, given.slurm, given.executor)
+    of_sbatch = parse_options(who, given.slurm, given.executor)
     require_writable(given.out, "--out")
     values = {name: value for name in shipped.values if (value := getattr(given, f"setting {name}")) is not None}
     grid = Grid.read(who, given.conf, study.conf).override(values, given.seeds)
@@ -82,7 +94,7 @@ def _run(study: Study, argv: Sequence[str]) -> None:
     with alone_in(given.out, f"tnqrnn study {study.name}", "choose another --out"):
         try:
             if not given.report_only:
-                _carry_out(plan, given, options, argv, console)
+                _carry_out(plan, given, of_sbatch, argv, console)
         finally:
             for path in write_results(plan):
                 print(f"written: {path}")

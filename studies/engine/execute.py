@@ -48,8 +48,6 @@ class Execution:
 
     `threads` of every job; None shares the cores out, and never oversubscribes them. `preload`: modules that a worker
     imports once for all of its jobs. `options` of the executor (SLURM's partition).
-
-    Raises InvalidInput on an executor that is unknown, or not there.
     """
 
     folder: Path
@@ -71,7 +69,6 @@ class Execution:
 
         Closing the generator ends what is under way; it can be resumed.
         """
-        require_executor("study", self.executor)
         for job in jobs:
             job.failure.unlink(missing_ok=True)  # what failed before is tried again
         if self.executor == "debug":
@@ -122,16 +119,17 @@ class Execution:
         return executor
 
 
+def require_executor(who: str, name: str) -> str:
+    """Return the name of an executor that can be used here; refuse any other."""
+    require_choice(who, "executor", name, EXECUTORS)
+    if name == "slurm" and shutil.which("sbatch") is None:
+        raise InvalidInput(f"{who}: executor 'slurm' needs SLURM's sbatch, which is not on the PATH; use 'local'.")
+    return name
+
+
 def available_cores() -> int:
     """Return the cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def require_executor(who: str, name: str) -> None:
-    """Refuse an executor that is unknown, or not there."""
-    require_choice(who, "executor", name, EXECUTORS)
-    if name == "slurm" and shutil.which("sbatch") is None:
-        raise InvalidInput(f"{who}: there is no SLURM here (no sbatch); use --executor local.")
 
 
 def _cancel(workers: Sequence[submitit.Job[int]]) -> None:
