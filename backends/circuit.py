@@ -11,6 +11,7 @@ from torch import Tensor
 
 from backends.errors import InvalidInput, nearest, require_choice, require_positive_int
 from backends.gates import GATES
+from backends.qasm import one_sample, to_qasm
 
 if TYPE_CHECKING:
     import quimb.tensor as qtn
@@ -219,12 +220,7 @@ class Circuit:
         """Return a quimb circuit with the values of `angles` (n_angles,) filled in, for one sample."""
         import quimb.tensor as qtn
 
-        if not isinstance(angles, Tensor) or tuple(angles.shape) != (self.n_angles,):
-            raise InvalidInput(
-                f"Circuit: to_quimb needs one sample's angles, shape ({self.n_angles},), got "
-                f"{tuple(angles.shape) if isinstance(angles, Tensor) else type(angles).__name__}."
-            )
-        values = angles.detach().cpu().double().tolist()
+        values = one_sample("to_quimb", angles, self.n_angles)
         converted = qtn.Circuit(self.n_qubits)
         for gate in self._gates:
             if gate.matrix is not None:
@@ -233,6 +229,10 @@ class Circuit:
                 name = _QUIMB_NAMES.get(gate.name, gate.name.upper())
                 converted.apply_gate(name, *[values[slot] for slot in gate.slots], *gate.qubits)
         return converted
+
+    def to_qasm(self, angles: Tensor, version: int = 3) -> str:
+        """Return OpenQASM 3 (or 2) text with the values of `angles` (n_angles,) filled in, for one sample."""
+        return to_qasm(self, angles, version)
 
     @classmethod
     def from_quimb(cls, circuit: qtn.Circuit) -> tuple[Circuit, Tensor]:

@@ -21,9 +21,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import cotengra as ctg
-import platformdirs
 from torch import Tensor
 
+from backends.cache import cache_root
 from backends.errors import InvalidInput, require_choice, require_positive_int
 
 EFFORTS = ("order", "greedy", "hyper")
@@ -34,9 +34,8 @@ Labels = tuple[str, ...]
 
 
 def default_cache_dir() -> Path:
-    """Directory of the plans on disk: `TNQRNN_CACHE` if set, else the user's cache directory."""
-    root = os.environ.get("TNQRNN_CACHE")
-    return (Path(root) if root else Path(platformdirs.user_cache_dir("tnqrnn"))) / "plans"
+    """Directory of the plans on disk."""
+    return cache_root() / "plans"
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from functools import cache, lru_cache
 from typing import Any
 
+from backends.cache import one_at_a_time
+
 # Seconds after which a user wonders.
 _A_MOMENT = 2.0
 
@@ -55,11 +57,24 @@ def over_tiles(function: Any, arrays: Sequence[Any], tiles: int, threads: int) -
 
 def compile_first(function: Any, arrays: Sequence[Any], kernel: str, seconds: int) -> None:
     """Compile a kernel's function for these arguments, or load it, before threads call it; says so if it takes long."""
-    key = (function, arrays[0].dtype)
-    if key not in _called:
-        with _announced(kernel, seconds):
+    with compiling_alone(function, arrays[0].dtype, kernel, seconds) as first:
+        if first:
             function(*arrays, 0, 0)
-        _called.add(key)
+
+
+@contextmanager
+def compiling_alone(function: Any, dtype: Any, kernel: str, seconds: int) -> Iterator[bool]:
+    """Keep other processes from compiling while a function of a kernel is called for the first time in this one.
+
+    Processes that compile at once number the files of numba's cache alike, and one may then load what another compiled
+    for another precision. Gives whether it is the first call.
+    """
+    if (function, dtype) in _called:
+        yield False
+        return
+    with _announced(kernel, seconds), one_at_a_time("kernel"):
+        yield True
+    _called.add((function, dtype))
 
 
 @contextmanager

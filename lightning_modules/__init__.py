@@ -17,6 +17,8 @@ split_metrics.py  the metrics of one split, and how they survive a restart
 run_directory.py  runs/<task>-<hash>-seed<seed>/ and the files in it
 checkpoints.py    writing and checking checkpoints
 metrics_log.py    metrics.jsonl
+processes.py      several processes of one training: who started them, what they agree on
+preemption.py     the signal that a job is to leave, and requeueing it
 measured.py       memory of the training, time of the test
 progress.py       progress on a terminal and in a log file
 cli.py            the command line: exit codes; task_cli.py: its commands fit, validate and test

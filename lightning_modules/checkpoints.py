@@ -6,16 +6,19 @@ import os
 import random
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
 import yaml
-from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning import LightningModule, Trainer, seed_everything
 from pytorch_lightning.callbacks import Checkpoint
 from torch import nn
 
 from backends.errors import InvalidInput
+from lightning_modules import preemption
+from lightning_modules.errors import TrainingStopped
+from lightning_modules.processes import gathered
 from lightning_modules.run_directory import RunDirectory
 
 MONITOR = "val_loss"
@@ -24,8 +27,11 @@ MONITOR = "val_loss"
 class RunCheckpoint(Checkpoint):
     """Write `last.ckpt` after every epoch (and every `every_n_steps` steps), `best.ckpt` at a new lowest `val_loss`.
 
-    A checkpoint holds the states of all random generators, so that a resumed run ends with the same weights, bit for
-    bit, as one that was never interrupted.
+    A checkpoint holds the states of all random generators, of every process, so that a resumed run ends with the same
+    weights, bit for bit, as one that was never interrupted. Resumed by another number of processes it sees the same
+    batches, but other dropout masks.
+
+    When the job is to lose its nodes (`preemption`), `last.ckpt` is written after the step, and the job requeued.
     """
 
     def __init__(self, run: RunDirectory, task: str, config: str, every_n_steps: int = 0) -> None:
@@ -36,7 +42,8 @@ class RunCheckpoint(Checkpoint):
         self.best_score = float("inf")
         self._seconds_before = 0.0
         self._started: float | None = None
-        self._random_states: dict[str, Any] | None = None
+        self._leaves = False
+        self._random_states: list[dict[str, Any]] | None = None  # by rank
 
     @property
     def seconds(self) -> float:
@@ -45,13 +52,14 @@ class RunCheckpoint(Checkpoint):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best score, the time spent and the states of the random generators."""
-        return {"best_score": self.best_score, "seconds": self.seconds, "random": random_states()}
+        first, *others = gathered(random_states())
+        return {"best_score": self.best_score, "seconds": self.seconds, "random": first, "random_of_others": others}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the state of a checkpoint; the generators are set when training starts."""
         self.best_score = state_dict["best_score"]
         self._seconds_before = state_dict["seconds"]
-        self._random_states = state_dict["random"]
+        self._random_states = [state_dict["random"], *state_dict.get("random_of_others", [])]
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Sign the checkpoint with the run it belongs to, and with its settings as YAML."""
@@ -61,8 +69,15 @@ class RunCheckpoint(Checkpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock, and set the random generators of a resumed run."""
         self._started = time.monotonic()
-        if self._random_states is not None:
-            set_random_states(self._random_states)
+        states = self._random_states or []
+        if trainer.global_rank > 0 and len(states) != trainer.world_size:
+            # Every process was seeded alike, for the same weights; from here on each needs its own dropout masks.
+            seed = int(os.environ["PL_GLOBAL_SEED"])
+            words = np.random.SeedSequence((seed, trainer.global_rank, trainer.global_step)).generate_state(1)
+            seed_everything(int(words[0]), verbose=False)
+            os.environ["PL_GLOBAL_SEED"] = str(seed)  # what Lightning seeds with, should it do so again
+        elif states:
+            set_random_states(states[trainer.global_rank])
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -71,9 +86,16 @@ class RunCheckpoint(Checkpoint):
         # Not after the last batch: Lightning would resume behind the validation that is still to come.
         ends_epoch = batch_idx + 1 >= trainer.num_training_batches
         stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        due = self.every_n_steps > 0 and trainer.global_step % self.every_n_steps == 0
-        if due and stepped and not ends_epoch:
+        if not stepped or ends_epoch:
+            return
+        self._leaves = _must_leave(trainer)
+        if self._leaves or (self.every_n_steps > 0 and trainer.global_step % self.every_n_steps == 0):
             self._save(trainer, self.run.last)
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Leave before the next step: the last one is logged after `on_train_batch_end`."""
+        if self._leaves:
+            _leave(trainer, self.run)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write `best.ckpt` if the validation loss is the lowest so far, then `last.ckpt`."""
@@ -82,6 +104,22 @@ class RunCheckpoint(Checkpoint):
             self.best_score = float(score)
             self._save(trainer, self.run.best)
         self._save(trainer, self.run.last)
+        if _must_leave(trainer):
+            _leave(trainer, self.run)
+
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Leave the test, which a resumed run repeats."""
+        # Not together: of a test, the processes may have different numbers of batches.
+        if preemption.is_asked() and trainer.world_size == 1:
+            _leave(trainer, self.run)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop the clock."""
@@ -93,6 +131,27 @@ class RunCheckpoint(Checkpoint):
         trainer.save_checkpoint(partial)
         if trainer.is_global_zero:
             os.replace(partial, path)
+        trainer.strategy.barrier()  # nobody reads it, or leaves, before it is there
+
+
+def _must_leave(trainer: Trainer) -> bool:
+    """Whether any process was told to; one signal may reach them at different steps."""
+    if not preemption.is_listening():
+        return False
+    return bool(trainer.strategy.reduce_boolean_decision(preemption.is_asked(), all=False))
+
+
+def _leave(trainer: Trainer, run: RunDirectory) -> NoReturn:
+    """Stop, with everything saved."""
+    # A requeued job is ended at once. Lightning's answer to that, a word to the other processes, would cross with this.
+    preemption.ignore_termination()
+    trainer.strategy.barrier()
+    if trainer.is_global_zero:
+        print(
+            f"told to leave: {run.path} is saved after step {trainer.global_step}; {preemption.requeue()}", flush=True
+        )
+    trainer.strategy.barrier()
+    raise TrainingStopped(f"stopped after step {trainer.global_step}, as it was told.", everywhere=True)
 
 
 def random_states() -> dict[str, Any]:

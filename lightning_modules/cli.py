@@ -8,6 +8,7 @@ A request that cannot be served ends with one sentence and exit code 2, a run th
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 from backends.errors import InvalidInput, require_choice
@@ -21,8 +22,10 @@ def main(argv: Sequence[str]) -> int:
     def run() -> None:
         command = require_choice("tnqrnn", "command", argv[0] if argv else "", COMMANDS)
         # Torch and Lightning take seconds to import, so that waits until a command is known to need them.
+        from lightning_modules.processes import set_threads
         from lightning_modules.runs import run_command
 
+        set_threads()
         run_command(command, argv[1:])
 
     return exit_code(run)
@@ -33,9 +36,9 @@ def exit_code(run: Callable[[], None]) -> int:
     try:
         run()
     except InvalidInput as refusal:
-        return _complain(refusal, 2)
+        return _complain(refusal, 2)  # of several processes, all refuse: see `Together`
     except TrainingStopped as stop:
-        return _complain(stop, 1)
+        return _complain(stop, 1, alone=not stop.everywhere)
     except SystemExit as end:  # from --help, and from Lightning after an interrupt
         return end.code if isinstance(end.code, int) else 0
     except KeyboardInterrupt:
@@ -43,6 +46,14 @@ def exit_code(run: Callable[[], None]) -> int:
     return 0
 
 
-def _complain(error: Exception, code: int) -> int:
-    print(" ".join(str(error).split()), file=sys.stderr)
+def _complain(error: Exception, code: int, *, alone: bool = False) -> int:
+    """Say what is wrong: the first process for all of them, or each one that is `alone` with it."""
+    from lightning_utilities.core.rank_zero import rank_zero_only  # takes a moment, which a refusal need not wait for
+
+    rank = getattr(rank_zero_only, "rank", None) or 0
+    if rank == 0 or alone:
+        prefix = f"process {rank}: " if rank else ""
+        print(prefix + " ".join(str(error).split()), file=sys.stderr, flush=True)
+    else:
+        time.sleep(1)  # srun and torchrun end all processes once one has ended: the first must have spoken by then
     return code

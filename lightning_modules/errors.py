@@ -11,8 +11,13 @@ if TYPE_CHECKING:
 class TrainingStopped(RuntimeError):
     """Training cannot go on, though it could start: the loss, or what leads to it, is no longer a number.
 
-    The message is one sentence for the user; the command line prints it and ends with exit code 1.
+    The message is one sentence for the user; the command line prints it and ends with exit code 1. Of several processes
+    that stop for one reason (`everywhere`), the first says it for all.
     """
+
+    def __init__(self, message: str, everywhere: bool = False) -> None:
+        super().__init__(message)
+        self.everywhere = everywhere
 
 
 class RunDone(Exception):

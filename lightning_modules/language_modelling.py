@@ -26,6 +26,7 @@ from lightning_modules.carried_state import plain, restored
 from lightning_modules.hub import content_sha256, load_split, loaded_revision
 from lightning_modules.loaders import Batch, BatchDataset, SequenceData
 from lightning_modules.ngrams import Ids, ngram_perplexities
+from lightning_modules.processes import gathered
 from lightning_modules.reference_text import reference_text
 from lightning_modules.text import TextTask, tokenize
 from lightning_modules.vocabulary import BEGIN, END, PADDING, UNKNOWN, Vocabulary
@@ -54,7 +55,7 @@ class LanguageModel(TextTask):
         if skip:
             self.head = nn.Linear(self.head.in_features + self.features, self.hparams["output_size"])
         self._carried: dict[str, Any] = {}  # by split
-        self._loaded: Any = None  # plain values of the state at which a checkpoint was written
+        self._loaded: list[Any] | None = None  # plain values of the state at which a checkpoint was written, by rank
 
     def build_scores(self, classes: int) -> MetricCollection:
         """Return the accuracy over all tokens."""
@@ -112,18 +113,24 @@ class LanguageModel(TextTask):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep also the state at which training stopped."""
         super().on_save_checkpoint(checkpoint)
-        checkpoint["carried_state"] = plain(self._carried.get("train"))
+        first, *others = gathered(plain(self._carried.get("train")))
+        checkpoint |= {"carried_state": first, "carried_states_of_others": others}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up also the state at which training stopped."""
         super().on_load_checkpoint(checkpoint)
-        self._loaded = checkpoint.get("carried_state")
+        self._loaded = [checkpoint.get("carried_state"), *checkpoint.get("carried_states_of_others", [])]
 
     def _begin(self, split: str, batch: Batch, batch_idx: int) -> None:
         if batch_idx == 0:
             self._carried.pop(split, None)
         elif split == "train" and self._loaded is not None:
-            self._carried[split] = restored(self._any_state(batch[0]), self._loaded)
+            if len(self._loaded) != self.trainer.world_size:
+                raise InvalidInput(
+                    f"language modelling: the run stopped in the middle of the text with {len(self._loaded)} processes "
+                    f"that have their own streams each; resume it with as many, not {self.trainer.world_size}"
+                )
+            self._carried[split] = restored(self._any_state(batch[0]), self._loaded[self.global_rank])
         if split == "train":
             self._loaded = None
 

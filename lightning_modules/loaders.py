@@ -49,10 +49,28 @@ class EpochBatches(Sampler[list[int]]):
         self.seed = seed
         self._epoch = 0
         self._served = 0
+        self._rank, self._processes = 0, 1
+
+    def share_among(self, processes: int, rank: int, *, wholly: bool) -> None:
+        """Serve only the part of every batch that is `rank`'s among so many processes.
+
+        `wholly`: every batch must have a sample for each of them, because all must take the same number of steps.
+
+        Raises:
+            InvalidInput: A batch has too few samples.
+        """
+        smallest = min(self.batch_size, self.size % self.batch_size or self.batch_size)
+        if wholly and smallest < processes:
+            raise InvalidInput(
+                f"data: {processes} processes cannot share a batch of {smallest} samples; batches of data.batch_size "
+                f"{self.batch_size} leave that many of {self.size}. Choose another batch size, or fewer processes."
+            )
+        self._rank, self._processes = rank, processes
 
     def __len__(self) -> int:
         """Return the number of batches of a whole epoch, also while one is being continued."""
-        return -(-self.size // self.batch_size)
+        whole, left = divmod(self.size, self.batch_size)
+        return whole + (left > self._rank)  # a last batch may have no sample for this process
 
     def __iter__(self) -> Iterator[list[int]]:
         """Yield the batches that are left of the epoch."""
@@ -60,7 +78,8 @@ class EpochBatches(Sampler[list[int]]):
         samples = self.samples(self._epoch)
         for batch in range(self._served % len(self), len(self)):
             self._served = batch + 1
-            yield samples[batch * self.batch_size : (batch + 1) * self.batch_size].tolist()
+            whole = samples[batch * self.batch_size : (batch + 1) * self.batch_size]
+            yield whole[share(len(whole), self._processes, self._rank)].tolist()
 
     def samples(self, epoch: int) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Return the sample numbers (size,) of `epoch` in the order in which they are served."""
@@ -81,6 +100,13 @@ class EpochBatches(Sampler[list[int]]):
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Take up a position returned by `state_dict`."""
         self._epoch, self._served = state["epoch"], state["served"]
+
+
+def share(samples: int, processes: int, rank: int) -> slice:
+    """Return which samples of a batch are `rank`'s: parts in order, as equal as can be, the first ones larger."""
+    each, left = divmod(samples, processes)
+    first = rank * each + min(rank, left)
+    return slice(first, first + each + (rank < left))
 
 
 class ResumableLoader(DataLoader[Batch]):
@@ -172,6 +198,13 @@ class SequenceData(LightningDataModule):
         """Return the batches of a data set, in the order "shuffled", "fresh" or "fixed"."""
         return EpochBatches(len(dataset), self.batch_size, order, self.seed)
 
+    def require_parts(self, processes: int) -> None:
+        """Refuse training batches that so many processes cannot share."""
+        self.batches(self.dataset("train"), self.train_order).share_among(processes, 0, wholly=True)
+
     def _loader(self, split: str, order: str) -> ResumableLoader:
         dataset = self.dataset(split)
-        return ResumableLoader(dataset, self.batches(dataset, order))
+        batches = self.batches(dataset, order)
+        if self.trainer is not None and self.trainer.world_size > 1:
+            batches.share_among(self.trainer.world_size, self.trainer.global_rank, wholly=split == "train")
+        return ResumableLoader(dataset, batches)

@@ -23,6 +23,8 @@ QUIET_WARNINGS = (
     r"\s*By default only one JsonargparseDeprecationWarning",  # announces the next
     r"\s*``instantiate_classes`` was deprecated",  # LightningCLI calls it
     r".*isinstance\(treespec, LeafSpec\)",  # Lightning's use of a deprecated torch name
+    r"It is recommended to use `self\.log\(",  # across processes: the metrics are reduced before they are logged
+    r"The `srun` command is available",  # one process is a choice
 )
 
 _STEPS_BEFORE_AN_ESTIMATE = 10

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import platform
 import subprocess
@@ -31,6 +32,8 @@ from backends.errors import InvalidInput
 PACKAGES = ("tnqrnn", "torch", "pytorch-lightning", "torchmetrics", "jsonargparse", "numpy", "numba", "scikit-learn")
 # Settings that say where and how a run is watched, not what it computes.
 NOT_HASHED = ("config", "runs", "checkpoint_every", "seed", "checkpoint")
+# How many processes share the work: the batches are the same, so they count as one process in the hash.
+ONE_PROCESS = {"devices": 1, "num_nodes": 1, "strategy": "auto"}
 TRAINER_NOT_HASHED = ("enable_progress_bar", "log_every_n_steps", "profiler", "num_sanity_val_steps")
 
 
@@ -98,6 +101,7 @@ def config_hash(settings: Mapping[str, Any]) -> str:
     """
     relevant = {key: value for key, value in settings.items() if key not in NOT_HASHED}
     trainer = dict(relevant.get("trainer") or {})
+    trainer |= {key: value for key, value in ONE_PROCESS.items() if key in trainer}
     relevant["trainer"] = {key: value for key, value in trainer.items() if key not in TRAINER_NOT_HASHED}
     return sha256(json.dumps(_without_null(relevant), sort_keys=True).encode()).hexdigest()[:8]
 
@@ -106,14 +110,19 @@ def config_hash(settings: Mapping[str, Any]) -> str:
 def alone_in(folder: Path, who: str, remedy: str) -> Iterator[None]:
     """Refuse a folder in which another process is at work: two must not write into one run.
 
-    The lock goes with the process, however it ends. Makes the folder.
+    The lock goes with the process, however it ends. Makes the folder. On a file system without locks nobody is kept
+    out, and that is said.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except (BlockingIOError, PermissionError) as error:  # the second is some network file systems' word for it
             raise InvalidInput(f"{who}: another process is at work in {folder}; wait for it, or {remedy}.") from error
+        except OSError as error:
+            logging.getLogger("tnqrnn").warning(
+                "%s: the file system of %s has no locks (%s), so nothing keeps a second process out", who, folder, error
+            )
         try:
             yield
         finally:

@@ -37,6 +37,30 @@ def run_command(command: str, arguments: Sequence[str]) -> RunDirectory:
 
 
 @dataclass(frozen=True)
+class DescribedRun:
+    """A run that was asked for: its directory, and its arguments with every configuration as a path."""
+
+    directory: RunDirectory
+    arguments: tuple[str, ...]
+
+
+def describe_run(arguments: Sequence[str]) -> DescribedRun:
+    """Return what `run_command("fit", arguments)` would be; reads no data, needs no device, makes nothing.
+
+    Raises:
+        InvalidInput: The settings are refused, or name no task.
+    """
+    name, resolved = _task_of("fit", arguments)
+    paths = [str(Path(argument).resolve()) if Path(argument).is_file() else argument for argument in resolved]
+    with quiet_lightning():
+        try:
+            _Description(name, ["fit", *paths])
+        except _Described as described:
+            return DescribedRun(described.run, tuple(paths))
+    raise AssertionError("a description ends before anything is built")
+
+
+@dataclass(frozen=True)
 class PreparedRun:
     """A run that was not carried out: its directory, the untrained model, its data. Nothing has been written."""
 
@@ -56,6 +80,26 @@ def prepare_run(arguments: Sequence[str]) -> PreparedRun:
     with quiet_lightning():
         prepared = _Preparation(name, ["fit", *resolved])
     return PreparedRun(prepared.run, TASKS[name], prepared.model, prepared.datamodule)
+
+
+class _Described(Exception):
+    """The settings were accepted; `run` is their directory."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        super().__init__(str(run.path))
+        self.run = run
+
+
+class _Description(TaskCLI):
+    """The command line up to the point where model and data would be built."""
+
+    def skip_done(self) -> None:
+        """Describe a finished run like any other."""
+
+    def before_instantiate_classes(self) -> None:
+        """Stop here."""
+        super().before_instantiate_classes()
+        raise _Described(self.run)
 
 
 class _Preparation(TaskCLI):

@@ -8,13 +8,16 @@ from typing import Any
 from torch import Tensor, nn
 from torchmetrics import MaxMetric, MeanMetric, Metric, MetricCollection
 
+from lightning_modules.processes import connected, gathered
+
 
 class SplitMetrics(nn.Module):
     """Loss, scores and truncation error of one split.
 
     The loss is averaged over samples, not over batches, so that a smaller last batch weighs less. The truncation error
     is that of the final state of every sequence: its mean and its largest value over the samples of the epoch. With a
-    target error, `max_bond_binds` is the mean number of truncations of a sequence that missed it.
+    target error, `max_bond_binds` is the mean number of truncations of a sequence that missed it. Of several processes,
+    each records its samples; what is computed is of all.
     """
 
     def __init__(self, scores: MetricCollection) -> None:
@@ -40,10 +43,10 @@ class SplitMetrics(nn.Module):
     def compute(self) -> dict[str, Tensor]:
         """Return every metric of the epoch by name."""
         values = {"loss": self.loss.compute(), **self.scores.compute()}
-        if self.truncation_mean.update_called:
+        if any(gathered(self.truncation_mean.update_called)):  # a process may have had no sample at all
             values["truncation_error"] = self.truncation_mean.compute()
             values["truncation_error_max"] = self.truncation_max.compute()
-        if self.binds.update_called:
+        if any(gathered(self.binds.update_called)):
             values["max_bond_binds"] = self.binds.compute()
         return values
 
@@ -53,8 +56,16 @@ class SplitMetrics(nn.Module):
             metric.reset()
 
     def accumulated(self) -> dict[str, dict[str, Any]]:
-        """Return what was accumulated so far, for a checkpoint in the middle of an epoch."""
+        """Return what was accumulated so far in this process, for a checkpoint in the middle of an epoch."""
         return {name: deepcopy(metric.metric_state) for name, metric in self._metrics().items()}
+
+    def accumulated_by_all(self) -> dict[str, dict[str, Any]]:
+        """Return the same of all processes together; each must call it."""
+        accumulated = {}
+        for name, metric in self._metrics().items():
+            with metric.sync_context(should_sync=connected(), should_unsync=connected()):
+                accumulated[name] = deepcopy(metric.metric_state)
+        return accumulated
 
     def restore(self, accumulated: dict[str, dict[str, Any]]) -> None:
         """Continue from what `accumulated` returned."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 import torch
+import torch.distributed as dist
 from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
@@ -21,6 +22,7 @@ from torchmetrics import MetricCollection
 from backends.errors import InvalidInput, require_choice, require_positive_int
 from lightning_modules.errors import TrainingStopped
 from lightning_modules.loaders import Batch
+from lightning_modules.processes import connected, gathered
 from lightning_modules.split_metrics import SplitMetrics
 from tnqrnn.cells import CELLS, create_cell, require_used
 from tnqrnn.matching import trained_parameters
@@ -211,9 +213,10 @@ class SequenceTask(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
         loss = self._step(batch, "train")
-        self._require_finite(loss)
-        self.log("train_loss_step", loss, on_step=True, on_epoch=False, prog_bar=True)
-        return loss
+        whole, scale = self._of_all_processes(loss, self.weight(batch))
+        self._require_finite(whole)
+        self.log("train_loss_step", whole, on_step=True, on_epoch=False, prog_bar=True)
+        return loss if scale == 1 else loss * scale
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Record one validation batch."""
@@ -253,11 +256,17 @@ class SequenceTask(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the half-finished training metrics, so that a resumed epoch reports the whole epoch."""
-        checkpoint["train_metrics"] = self._metrics("train").accumulated()
+        checkpoint["train_metrics"] = self._metrics("train").accumulated_by_all()
+        # Of each process too: sums that go on where they were end with the same digits.
+        checkpoint["train_metrics_by_rank"] = gathered(self._metrics("train").accumulated()) if connected() else []
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the half-finished training metrics."""
-        self._metrics("train").restore(checkpoint.get("train_metrics", {}))
+        by_rank = checkpoint.get("train_metrics_by_rank", [])
+        if connected() and len(by_rank) == self.trainer.world_size:
+            self._metrics("train").restore(by_rank[self.global_rank])
+        elif self.global_rank == 0:
+            self._metrics("train").restore(checkpoint.get("train_metrics", {}))
 
     def require_memory(self, batch_size: int) -> None:
         """Refuse a batch whose hidden state does not fit the memory, before anything is computed or written."""
@@ -276,7 +285,26 @@ class SequenceTask(LightningModule):
         counts = {name: trained_parameters(part) if part is not None else 0 for name, part in parts.items()}
         return {**counts, "total": trained_parameters(self)}
 
+    def _of_all_processes(self, loss: Tensor, weight: int) -> tuple[Tensor, float]:
+        """Return the mean loss of a batch that several processes share, and how much this part's loss counts in it.
+
+        The processes' gradients are averaged as they are, whatever the parts of the batch weigh; with its loss times
+        that number in each, the average is the gradient of the whole batch's mean loss.
+        """
+        if not connected():
+            return loss.detach(), 1
+        parts = torch.stack([loss.detach().double() * weight, loss.new_tensor(weight, dtype=torch.double)])
+        dist.all_reduce(parts)
+        whole, total = parts.tolist()
+        return loss.new_tensor(whole / total), weight * self.trainer.world_size / total
+
+    def _nothing(self) -> Tensor:
+        """Return a loss of 0 for a part of a batch without targets: the other processes wait for its gradients."""
+        return 0 * torch.stack([parameter.sum() for parameter in self.parameters()]).sum()
+
     def _step(self, batch: Batch, split: str) -> Tensor:
+        if self.weight(batch) == 0:
+            return self._nothing()
         loss, outputs, state = self.loss(batch, self.initial_state(split))
         self.keep_state(split, state)
         with torch.no_grad():
@@ -333,5 +361,6 @@ class SequenceTask(LightningModule):
         if not torch.isfinite(loss):
             raise TrainingStopped(
                 f"{type(self).__name__}: the loss became {loss.item()} at step {self.global_step}; lower "
-                f"model.learning_rate (now {self.hparams['learning_rate']}) or set trainer.gradient_clip_val."
+                f"model.learning_rate (now {self.hparams['learning_rate']}) or set trainer.gradient_clip_val.",
+                everywhere=True,
             )

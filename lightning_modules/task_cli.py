@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentError
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from lightning_modules.errors import RunDone, TrainingStopped
 from lightning_modules.loaders import SequenceData
 from lightning_modules.measured import InferenceClock, PeakMemory
 from lightning_modules.metrics_log import MetricsLog
+from lightning_modules.processes import Together, connected, lost_another, trainer_settings
 from lightning_modules.progress import progress_callback
 from lightning_modules.refusals import explain
 from lightning_modules.registry import TASKS
@@ -238,6 +239,7 @@ class TaskCLI(LightningCLI):
             "num_sanity_val_steps": 0,
             "enable_progress_bar": fits and wants_progress and sys.stdout.isatty(),
         }
+        owned |= trainer_settings(settings["devices"], settings["num_nodes"])
         try:
             return super().instantiate_trainer(**owned, **kwargs)
         except (MisconfigurationException, ValueError, TypeError) as error:
@@ -247,17 +249,38 @@ class TaskCLI(LightningCLI):
 
     def fit(self, model: SequenceTask, datamodule: SequenceData) -> None:
         """Train, test the best checkpoint, and write the result; alone in the run's directory."""
-        model.require_memory(datamodule.batch_size)
-        # Of several processes of one training, the first stands for all.
+        together = Together(self.trainer)
+        together.meet(str(self.run.path))
+        together.all_accept(lambda: self._require_parts(model, datamodule, together))
         lock = alone_in(self.run.path, "tnqrnn fit", "choose another --runs or --seed")
-        with lock if self.trainer.is_global_zero else nullcontext():
-            self._fit(model, datamodule)
+        try:
+            with ExitStack() as stack:
+                if self.trainer.is_global_zero or connected():
+                    together.by_first(lambda: stack.enter_context(lock))  # the first process stands for all
+                self._fit(model, datamodule, together)
+        except RuntimeError as error:
+            if not lost_another(error):
+                raise
+            raise TrainingStopped(
+                f"stopped at step {self.trainer.global_step}: another process of this training is gone; if it said "
+                f"why, it is above. The same command goes on with {self.run.path}."
+            ) from error
 
-    def _fit(self, model: SequenceTask, datamodule: SequenceData) -> None:
-        resumes = self._resumes(model)
-        write_atomically(self.run.config, self.config_text)
+    def _require_parts(self, model: SequenceTask, datamodule: SequenceData, together: Together) -> None:
+        """Refuse batches that the processes cannot share, or whose parts do not fit the memory."""
+        if together.size > 1:
+            datamodule.require_parts(together.size)
+        part = -(-datamodule.batch_size // together.size)
+        on_cpu = self.trainer.strategy.root_device.type == "cpu"
+        model.require_memory(part * together.per_node if on_cpu else part)  # the processes of a node share its memory
+
+    def _fit(self, model: SequenceTask, datamodule: SequenceData, together: Together) -> None:
+        resumes = together.by_first(lambda: self._resumes(model))
         facts = datamodule.facts()
-        write_json(self.run.env, {**environment(_device(self.trainer), datamodule.sha256), "data": facts})
+        if self.trainer.is_global_zero:
+            write_atomically(self.run.config, self.config_text)
+            computed_with = environment(_device(self.trainer), datamodule.sha256)
+            write_json(self.run.env, {**computed_with, "processes": together.size, "data": facts})
         if facts:
             say(f"data: {', '.join(f'{name} {value}' for name, value in facts.items())}")
         counts = model.parameter_counts()
@@ -270,7 +293,7 @@ class TaskCLI(LightningCLI):
         try:
             self.trainer.fit(model, datamodule=datamodule, ckpt_path=resume_from, weights_only=True)
         except InvalidInput as refusal:
-            if self.trainer.global_step == 0:
+            if self.trainer.global_step == 0 and not connected():
                 raise
             # The request was fine, its course was not: a backend refuses angles that are NaN, for one.
             raise TrainingStopped(f"stopped at step {self.trainer.global_step}: {refusal}") from refusal

@@ -20,7 +20,8 @@ from torchmetrics.classification import MulticlassAccuracy
 from backends.errors import require_number, require_positive_int
 from lightning_modules.attention_figure import AttentionMap, draw_attention
 from lightning_modules.decoding import beam_search
-from lightning_modules.loaders import Batch
+from lightning_modules.loaders import Batch, share
+from lightning_modules.processes import gathered
 from lightning_modules.run_directory import write_json
 from lightning_modules.task import SequenceTask
 from lightning_modules.translation_data import TranslationData
@@ -63,7 +64,7 @@ class Translator(SequenceTask):
         )
         self.written = nn.ModuleDict()
         self._drawn: list[AttentionMap] = []
-        self._translations: list[dict[str, str]] = []
+        self._translations: dict[int, dict[str, str]] = {}  # by number in the test set
 
     # Model -----------------------------------------------------------------------------------------------------------
 
@@ -158,12 +159,12 @@ class Translator(SequenceTask):
     def on_test_epoch_start(self) -> None:
         """Begin a count of translations, and the samples to show."""
         self._begin("test")
-        self._drawn, self._translations = [], []
+        self._drawn, self._translations = [], {}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Record one validation batch; translate it if not enough are translated."""
         super().validation_step(batch, batch_idx)
-        left = self.hparams["validation_samples"] - int(self._scores("val").samples)
+        left = self.hparams["validation_samples"] - self._position("val", batch_idx).start
         if left > 0:
             self._translate(batch[0][:left], "val", batch_idx)
 
@@ -177,6 +178,8 @@ class Translator(SequenceTask):
     def on_test_epoch_end(self) -> None:
         """Log the test metrics; write translations and attention maps into the run's folder."""
         super().on_test_epoch_end()
+        for other in gathered(self._translations):
+            self._translations |= other
         self._report()
 
     def _begin(self, split: str) -> None:
@@ -187,18 +190,25 @@ class Translator(SequenceTask):
 
     def _translate(self, source: Tensor, split: str, batch_idx: int) -> Tensor:
         tokens = cast(Tensor, self(source))
-        first = batch_idx * self.data.batch_size
-        references = self.data.references(split)[first : first + len(source)]
+        position = self._position(split, batch_idx)
+        references = self.data.references(split)[position][: len(source)]
         translations = self.data.text(tokens)
         self._scores(split).update(translations, references)
         if split == "test":
-            pairs = zip(references, translations, strict=True)
-            self._translations += [{"reference": wanted, "translation": found} for wanted, found in pairs]
+            pairs = enumerate(zip(references, translations, strict=True), start=position.start)
+            self._translations |= {i: {"reference": wanted, "translation": found} for i, (wanted, found) in pairs}
         return tokens
+
+    def _position(self, split: str, batch_idx: int) -> slice:
+        """Return which pairs of a split are in a batch, or in this process's part of it."""
+        first, size = batch_idx * self.data.batch_size, self.data.batch_size
+        samples = min(size, len(self.data.references(split)) - first)
+        part = share(samples, self.trainer.world_size, self.global_rank)
+        return slice(first + part.start, first + part.stop)
 
     def _log_epoch(self, split: str) -> None:
         super()._log_epoch(split)
-        if split in self.written and int(self._scores(split).samples):
+        if split in self.written and any(gathered(int(self._scores(split).samples) > 0)):
             values = self._scores(split).compute()
             self.log_dict({f"{split}_{name}": value for name, value in values.items()})
 
@@ -221,5 +231,6 @@ class Translator(SequenceTask):
             return
         settings = {name: self.hparams[name] for name in ("beam_size", "length_penalty")}
         content: dict[str, Any] = {"bleu_signature": signature, **settings, "data": self.data.facts()}
-        write_json(folder / "translations.json", {**content, "test": self._translations})
+        translations = [pair for _, pair in sorted(self._translations.items())]
+        write_json(folder / "translations.json", {**content, "test": translations})
         draw_attention(self._drawn, folder / "attention.png")

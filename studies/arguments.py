@@ -14,3 +14,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise InvalidInput."""
         raise InvalidInput(f"{self.prog}: {message}; see '{self.prog} --help'.")
+
+
+def add_executor(parser: argparse.ArgumentParser) -> None:
+    """Add what says where the work of a study is done."""
+    parser.add_argument(
+        "--executor", default="local", metavar="NAME", help="debug (in this process), local or slurm (%(default)s)"
+    )
+    parser.add_argument(
+        "--slurm", nargs="+", default=[], metavar="OPTION=VALUE", help="options of sbatch, such as partition=long"
+    )

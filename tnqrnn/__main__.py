@@ -17,6 +17,7 @@ COMMANDS = {
     "test": "evaluate a checkpoint on the test set",
     "compare": "exact against MPS with the same weights: metric, errors, gradients, cost",
     "benchmark": "time and memory of a training step, beside other simulators",
+    "slurm-script": "the batch script that trains a configuration on nodes of a SLURM cluster",
     "study": "a question answered by many runs; 'tnqrnn study' lists them",
     "report": "the report of a study's folder: one HTML file, and Markdown",
 }
@@ -26,7 +27,7 @@ def overview() -> str:
     """Return the help of the whole program."""
     from lightning_modules.command_line import shipped_names
 
-    commands = "\n".join(f"  {name:<10}{text}" for name, text in COMMANDS.items())
+    commands = "\n".join(f"  {name:<14}{text}" for name, text in COMMANDS.items())
     return f"""usage: tnqrnn COMMAND --config NAME [--setting value ...]
 
 Train quantum recurrent neural networks on an exact statevector or a matrix product state.
@@ -59,6 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Threads that wait for each other by spinning bring a small model to a crawl as soon as anything else runs on the
     # machine (measured: 60 s instead of 6 for three epochs of digits). Read by OpenMP when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if command == "fit":
+        from lightning_modules.preemption import listen
+
+        listen()
     # Torch and Lightning take seconds to import, so that waits until a command needs them.
     if command == "compare":
         from studies.compare.command import main as compare
@@ -68,6 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from studies.benchmark.command import main as benchmark
 
         return benchmark(arguments[1:])
+    if command == "slurm-script":
+        from studies.slurm_script import main as slurm_script
+
+        return slurm_script(arguments[1:])
     if command == "study":
         from studies.registry import main as study
 

@@ -16,7 +16,7 @@ import torch
 from backends.statevector import kernel
 from backends.statevector.pairs import KernelProgram
 from backends.statevector.simd import LANES
-from backends.threads import Team, compile_first
+from backends.threads import Team, compile_first, compiling_alone
 from backends.threads import over_tiles as spread_over_tiles
 
 # Rows updated by gates, over all tiles, below which handing work to another thread costs more than it saves (100 us).
@@ -40,7 +40,8 @@ def _spread(program: KernelProgram, arrays: Sequence[Any], over_tiles: Any, over
     compile_first(over_tiles, arrays, "statevector", 15)
     tiles, threads, updates = -(-len(states) // LANES), torch.get_num_threads(), program.row_updates
     if threads > tiles and updates >= _WORTH_SHARING:
-        over_blocks(Team(threads), tiles, *arrays)
+        with compiling_alone(over_blocks, states.dtype, "statevector", 15):
+            over_blocks(Team(threads), tiles, *arrays)
     else:
         spread_over_tiles(over_tiles, arrays, tiles, threads if tiles * updates >= _WORTH_A_THREAD else 1)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -13,9 +14,10 @@ from backends.errors import InvalidInput, nearest, require_positive_int
 from lightning_modules.cli import exit_code
 from lightning_modules.errors import TrainingStopped
 from lightning_modules.run_directory import alone_in, require_writable
-from studies.arguments import Parser
+from studies.arguments import Parser, add_executor
+from studies.engine.arrays import parse_options
 from studies.engine.dry_run import show
-from studies.engine.execute import EXECUTORS, Execution, available_cores, require_executor
+from studies.engine.execute import Execution, available_cores, require_executor
 from studies.engine.folder import require_same_study, write_study
 from studies.engine.grid import Grid
 from studies.engine.job import DONE
@@ -30,7 +32,7 @@ what failed again. Exit code 1 if a cell failed or is missing; cells over budget
 
 
 _OPTIONS = (
-    *("--conf", "--out", "--dry-run", "--report-only", "--jobs", "--executor", "--seeds"),
+    *("--conf", "--out", "--dry-run", "--report-only", "--jobs", "--executor", "--slurm", "--seeds"),
     *("--limit-seconds", "--limit-memory-gib"),
 )
 
@@ -53,9 +55,7 @@ def _parser(study: Study, settings: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument(
         "--jobs", type=int, default=available_cores(), help="cells at a time; they share the cores (%(default)s)"
     )
-    parser.add_argument(
-        "--executor", default="local", metavar="NAME", help=f"one of {', '.join(EXECUTORS)} (%(default)s)"
-    )
+    add_executor(parser)
     parser.add_argument("--limit-seconds", type=float, metavar="S", help="of one cell, instead of the file's")
     parser.add_argument("--limit-memory-gib", type=float, metavar="G", help="of one cell, instead of the file's")
     parser.add_argument("--seeds", nargs="+", metavar="N", help="instead of the file's")
@@ -79,12 +79,14 @@ def _run(study: Study, argv: Sequence[str]) -> None:
         )
     require_positive_int(who, "--jobs", given.jobs)
     require_executor(who, given.executor)
+    of_sbatch = parse_options(who, given.slurm, given.executor)
     require_writable(given.out, "--out")
     values = {name: value for name in shipped.values if (value := getattr(given, f"setting {name}")) is not None}
     grid = Grid.read(who, given.conf, study.conf).override(values, given.seeds)
     grid = grid.limited(seconds=given.limit_seconds, memory_gib=given.limit_memory_gib)
     require_same_study(given.out, study.name, study.version)
-    plan = Plan.of(study, grid, given.out, given.jobs)
+    # On a cluster, the memory of this machine is not what the cells share.
+    plan = Plan.of(study, grid, given.out, 1 if given.executor == "slurm" else given.jobs)
     console = Console(width=None if Console().is_terminal else 150)
     if given.dry_run:
         show(plan, given.jobs, console)
@@ -92,21 +94,24 @@ def _run(study: Study, argv: Sequence[str]) -> None:
     with alone_in(given.out, f"tnqrnn study {study.name}", "choose another --out"):
         try:
             if not given.report_only:
-                _carry_out(plan, given, argv, console)
+                _carry_out(plan, given, of_sbatch, argv, console)
         finally:
             for path in write_results(plan):
                 print(f"written: {path}")
     _require_whole(plan)
 
 
-def _carry_out(plan: Plan, given: argparse.Namespace, argv: Sequence[str], console: Console) -> None:
+def _carry_out(
+    plan: Plan, given: argparse.Namespace, options: Mapping[str, Any], argv: Sequence[str], console: Console
+) -> None:
     origin = write_study(plan.out, plan.study.name, plan.study.version, argv, plan.grid.as_yaml())
     jobs = plan.jobs(origin)
     preload = [*plan.study.preload, f"{plan.study.package}.measure"]
-    execution = Execution(plan.out / "workers", given.jobs, given.executor, preload=preload)
+    execution = Execution(plan.out / "workers", given.jobs, given.executor, preload=preload, options=options)
+    cores = "" if given.executor == "slurm" else f" of {available_cores()}"
     console.print(
         f"{len(plan.cells)} cells, {len(jobs)} to measure; {given.jobs} at a time, each on "
-        f"{execution.threads_each} of {available_cores()} cores",
+        f"{execution.threads_each}{cores} cores",
         highlight=False,
     )
     follow(execution, jobs, console)

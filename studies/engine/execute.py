@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import submitit
 
 from backends.errors import InvalidInput, require_choice
+from studies.engine.arrays import TIMES_REQUEUED, Queue, arrays
 from studies.engine.job import MISSING, Failure, Job
 from studies.engine.worker import Owner, work, work_here
 
@@ -58,7 +59,9 @@ class Execution:
 
     @property
     def threads_each(self) -> int:
-        """Threads of every job."""
+        """Threads of every job; on a cluster, whose cores are not these, one."""
+        if self.executor == "slurm":
+            return self.threads or 1
         return self.threads or max(1, available_cores() // self.jobs)
 
     def outcomes(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
@@ -72,29 +75,46 @@ class Execution:
             for job in jobs:
                 work_here(job)
                 yield Outcome(job, job.seconds(), job.read_failure())
-            return
-        executor = self._submitit()
-        owner = Owner.of_this_process(self.folder) if self.executor == "local" else None
+        elif self.executor == "local":
+            yield from self._on_this_machine(jobs)
+        else:
+            yield from self._on_a_cluster(jobs)
+
+    def _on_this_machine(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
+        """One worker, whose jobs all start as copies of one process."""
+        owner = Owner.of_this_process(self.folder)
         at_a_time = min(self.jobs, len(jobs))
-        # Here, all jobs start as copies of one process; on a cluster each has a place of its own.
-        places = [at_a_time] if self.executor == "local" else [1] * at_a_time
-        with executor.batch():
-            workers = [
-                executor.submit(work, list(jobs), places_here, self.threads_each, list(self.preload), owner)
-                for places_here in places
-            ]
+        worker = self._submitit().submit(work, list(jobs), at_a_time, self.threads_each, list(self.preload), owner)
+
+        def at_work() -> bool:
+            return not worker.done()
+
         try:
-            yield from _watch(jobs, workers)
+            yield from _watch(jobs, at_work)
         except BaseException:
-            _stop(workers, owner)
+            owner.stop.touch()
             raise
         finally:
-            _wait_for(workers)
-            if owner is not None:
-                owner.stop.unlink(missing_ok=True)
+            _wait_while(at_work)
+            owner.stop.unlink(missing_ok=True)
+
+    def _on_a_cluster(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
+        """Workers in arrays; what they do is asked of the folder, whether they are there of SLURM."""
+        workers: list[submitit.Job[int]] = []
+        queue = Queue(workers)
+        try:
+            for array in arrays(jobs, self.jobs):
+                workers += array.submit(self._submitit(), self.threads_each, list(self.preload))
+            yield from _watch(jobs, queue.at_work)
+        except BaseException:
+            _cancel(workers)
+            _wait_while(queue.at_work)
+            raise
+        _cancel(workers)  # one that was requeued, and waits, has nothing left to do
 
     def _submitit(self) -> submitit.Executor:
-        executor = submitit.AutoExecutor(folder=self.folder, cluster=self.executor)
+        settings = {"slurm_max_num_timeout": TIMES_REQUEUED} if self.executor == "slurm" else {}
+        executor = submitit.AutoExecutor(folder=self.folder, cluster=self.executor, **settings)
         executor.update_parameters(timeout_min=_WEEK, cpus_per_task=self.threads_each, **self.options)
         return executor
 
@@ -112,28 +132,24 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _stop(workers: Sequence[submitit.Job[int]], owner: Owner | None) -> None:
-    """End what is under way."""
-    if owner is not None:
-        owner.stop.touch()
-        return
+def _cancel(workers: Sequence[submitit.Job[int]]) -> None:
     for worker in workers:
         worker.cancel(check=False)
 
 
-def _wait_for(workers: Sequence[submitit.Job[int]]) -> None:
+def _wait_while(at_work: Callable[[], bool]) -> None:
     """Wait until the workers are gone: nothing may be written any more when the report is."""
     patience = time.monotonic() + _PATIENCE
-    while not all(worker.done() for worker in workers) and time.monotonic() < patience:
+    while at_work() and time.monotonic() < patience:
         time.sleep(_POLL)
 
 
-def _watch(jobs: Sequence[Job], workers: Sequence[submitit.Job[int]]) -> Generator[Outcome, None, None]:
+def _watch(jobs: Sequence[Job], at_work: Callable[[], bool]) -> Generator[Outcome, None, None]:
     """Yield jobs as they are settled; when all workers have ended, those that none of them settled."""
     pending = {job.name: job for job in jobs}
     while pending:
-        at_work = not all(worker.done() for worker in workers)
-        for job in [job for job in pending.values() if job.is_settled() or not at_work]:
+        some_work = at_work()
+        for job in [job for job in pending.values() if job.is_settled() or not some_work]:
             del pending[job.name]
             yield Outcome(job, job.seconds(), job.read_failure())
         if pending:

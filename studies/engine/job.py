@@ -61,6 +61,7 @@ class Job:
     label: str = ""  # what people read; the name where it says enough
     kinds: tuple[str, ...] = ()  # jobs of one kind take about as long; the more special first
     expected_seconds: float | None = None
+    expected_bytes: int | None = None
 
     def is_done(self) -> bool:
         """Return whether the result is there."""

@@ -25,6 +25,8 @@ from lightning_modules.errors import TrainingStopped
 from studies.engine.job import FAILED, OVER_BUDGET, Job, Limits, OverBudgetError, claimed
 
 FAILED_CODE, TAKEN_CODE, INTERRUPTED_CODE = 1, 75, 130
+# Set once this process is about to be ended: what the processes of its jobs die of from then on is no failure.
+LEAVING = threading.Event()
 _POLL = 0.1  # seconds between two looks at the memory of a job
 _PATIENCE = 5.0  # seconds between asking a job to end and ending it
 
@@ -47,7 +49,7 @@ def carry_out(job: Job, threads: int, processes: context.ForkServerContext) -> b
     exceeded = _watch(process, job.limits)
     if process.exitcode == TAKEN_CODE:
         return False
-    if not job.is_settled():
+    if not job.is_settled() and not LEAVING.is_set():
         if exceeded:
             job.fail(OVER_BUDGET, exceeded)
         elif process.exitcode != INTERRUPTED_CODE:

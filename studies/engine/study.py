@@ -101,4 +101,5 @@ class Cell:
             limits=limits,
             kinds=(self.directory.config_hash,),
             expected_seconds=self.price.seconds,
+            expected_bytes=self.price.bytes,
         )

@@ -13,7 +13,9 @@ from backends.errors import require_positive_int
 from lightning_modules.cli import exit_code
 from lightning_modules.errors import TrainingStopped
 from lightning_modules.run_directory import alone_in, require_writable
-from studies.arguments import Parser
+from studies.arguments import Parser, add_executor
+from studies.engine.arrays import parse_options
+from studies.engine.execute import require_executor
 from studies.engine.folder import read_study, require_same_study, write_study
 from studies.tasks.grid import Grid
 
@@ -39,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cells", nargs="+", metavar="NAME", help="only these cells, and the reference")
     parser.add_argument("--seeds", nargs="+", metavar="N", help="these seeds instead of the file's")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, each on one thread (%(default)s)")
+    add_executor(parser)
     parser.add_argument(
         "--out", type=Path, default=Path("runs/study-tasks"), help="folder of runs and results (%(default)s)"
     )
@@ -61,6 +64,8 @@ def write_again(out: Path) -> list[Path]:
 def _run(argv: Sequence[str]) -> None:
     given = _parser().parse_args(argv)
     require_positive_int("tnqrnn study tasks", "--jobs", given.jobs)
+    require_executor("tnqrnn study tasks", given.executor)
+    options = parse_options("tnqrnn study tasks", given.slurm, given.executor)
     require_writable(given.out, "--out")
     require_same_study(given.out, NAME, VERSION)
     study = _planned(given, given.out)
@@ -71,7 +76,7 @@ def _run(argv: Sequence[str]) -> None:
         try:
             if not given.report_only:
                 write_study(given.out, NAME, VERSION, argv, given.conf.read_text())
-                study.carry_out(given.jobs, _console())
+                study.carry_out(given.jobs, _console(), given.executor, **options)
         finally:
             for path in study.report(_command(argv)):
                 print(f"written: {path}")

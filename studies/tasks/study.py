@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import yaml
 from rich.box import SIMPLE_HEAD
@@ -60,12 +60,15 @@ class StudyOfTasks:
         done = sum(run.directory.is_done() for run in self.runs)
         console.print(f"{len(self.runs)} runs, {done} done, {len(self.runs) - done} to do")
 
-    def carry_out(self, jobs: int, console: Console) -> None:
-        """Carry out the runs that have no result, `jobs` at a time, and say how it goes."""
+    def carry_out(self, jobs: int, console: Console, executor: str = "local", **options: Any) -> None:
+        """Carry out the runs that have no result, `jobs` at a time, and say how it goes.
+
+        `executor` and its options: see `Execution`.
+        """
         left = [run for run in self.runs if not run.directory.is_done()]
         console.print(f"{len(self.runs)} runs, {len(self.runs) - len(left)} done already, {jobs} at a time")
         # One thread each, however many run at a time: with more, torch would sum in another order.
-        execution = Execution(self.out / "workers", jobs, threads=1)
+        execution = Execution(self.out / "workers", jobs, executor, threads=1, options=options)
         follow(execution, [run.job(self.out) for run in left], console)
 
     def report(self, command: str) -> list[Path]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import subprocess
 import sys
@@ -14,7 +16,7 @@ import torch
 from lightning_modules.digits import DigitsData
 from lightning_modules.metrics_log import MetricsLog, read_metrics
 from lightning_modules.progress import PlainProgress
-from lightning_modules.run_directory import config_hash
+from lightning_modules.run_directory import alone_in, config_hash
 from tests.lightning_modules.small_runs import Fit, KillAt, Killed, only_run, rows
 
 
@@ -70,6 +72,18 @@ def test_two_processes_do_not_share_a_run(fit: Fit, tmp_path: Path, capsys: pyte
         other.kill()  # no chance to tidy up: the lock goes with the process
     assert fit() == 0
     assert not (run / ".lock").exists()
+
+
+def test_a_file_system_without_locks_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with alone_in(tmp_path, "tnqrnn fit", ""):
+        pass
+    assert "has no locks" in caplog.text
 
 
 def test_hash_depends_on_what_can_change_the_result() -> None:

@@ -1,0 +1,182 @@
+"""Jobs on a SLURM cluster: workers as elements of job arrays, one array for jobs that need about as much.
+
+A worker takes one job of its array after the other, so an array has as many elements as may run at a time, and none
+asks for memory that only other jobs need. When its time is up or its node is taken, submitit asks it for a
+`checkpoint` and requeues it; it then goes on with what the folder says is not settled.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from multiprocessing import forkserver
+from types import FrameType
+from typing import Any
+
+import submitit
+from submitit.core.utils import FailedJobError
+from submitit.helpers import DelayedSubmission
+
+from backends.errors import InvalidInput
+from studies.engine.job import Job
+from studies.engine.process import LEAVING, server
+from studies.engine.worker import work
+
+TIMES_REQUEUED = 1000  # because of their time: each goes on where the last one was
+_GIB = 2**30
+_BASE_GIB = 0.75  # interpreter and libraries, of the worker and of the process of its job
+_MARGIN = 2  # between what is expected and what is asked for
+_SHORTEST, _UNKNOWN = 30, 24 * 60  # minutes that are asked for
+_POLL = 5.0  # seconds between two questions to SLURM
+_DEAF_TO = {signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2}
+
+
+@dataclass(frozen=True)
+class Array:
+    """Jobs of one array, how many workers share them, and what each asks for: minutes, GiB (None: the default)."""
+
+    jobs: tuple[Job, ...]
+    workers: int
+    minutes: int
+    gib: int | None
+
+    def submit(self, executor: submitit.Executor, threads: int, preload: Sequence[str]) -> list[submitit.Job[int]]:
+        """Submit the workers.
+
+        Raises:
+            InvalidInput: SLURM does not take them.
+        """
+        executor.update_parameters(timeout_min=self.minutes, slurm_array_parallelism=self.workers)
+        if self.gib is not None:
+            executor.update_parameters(mem_gb=self.gib)
+        try:
+            with executor.batch():
+                return [executor.submit(Worker(self.jobs, threads, preload)) for _ in range(self.workers)]
+        except FailedJobError as error:
+            told = [line for line in str(error).splitlines() if line.startswith("sbatch:")] or [str(error)]
+            raise InvalidInput(f"study: SLURM does not take the jobs ({told[-1].strip()}); see --slurm.") from error
+
+
+def arrays(jobs: Sequence[Job], at_a_time: int) -> list[Array]:
+    """Group jobs by expected memory and time, and share `at_a_time` workers out among the groups by expected time."""
+    by_need: dict[tuple[int, int], list[Job]] = {}
+    for job in jobs:
+        by_need.setdefault((_gib(job) or 0, _magnitude(job)), []).append(job)
+    groups = [by_need[need] for need in sorted(by_need)]
+    while len(groups) > at_a_time:  # fewer workers than groups: the cheapest goes with the next, which needs more
+        cheapest = min(range(len(groups) - 1), key=lambda k: _seconds(groups[k]))
+        groups[cheapest : cheapest + 2] = [groups[cheapest] + groups[cheapest + 1]]
+    return [_array(group, workers) for group, workers in zip(groups, _shares(groups, at_a_time), strict=True)]
+
+
+@dataclass
+class Worker:
+    """A worker that can be requeued: called again, it goes on with what is not settled."""
+
+    jobs: Sequence[Job]
+    threads: int
+    preload: Sequence[str] = field(default_factory=tuple)
+
+    def __call__(self) -> int:
+        """Carry out what is not settled; return how many were carried out."""
+        # SLURM signals every process of the job, but a job's process must not die of it: that would look like a
+        # failure of its own. What is blocked here stays blocked in the processes that are started now.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _DEAF_TO)
+        server(self.preload)
+        forkserver.ensure_running()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _DEAF_TO)
+        signal.signal(signal.SIGTERM, _leave)
+        return work(self.jobs, 1, self.threads, self.preload, None)
+
+    def checkpoint(self) -> DelayedSubmission:
+        """Return what submitit is to start when the job runs again."""
+        LEAVING.set()
+        return DelayedSubmission(self)
+
+
+class Queue:
+    """Which workers SLURM still knows of; asked now and then, because all users of a cluster ask the same server."""
+
+    def __init__(self, workers: Sequence[submitit.Job[int]]) -> None:
+        self._workers = workers
+        self._asked = time.monotonic()
+        self._absent = 0  # answers in a row without any of them
+
+    def at_work(self) -> bool:
+        """Return whether a worker may still do something; a requeued one that waits, too."""
+        if not self._workers:
+            return False
+        if time.monotonic() - self._asked >= _POLL:
+            self._asked = time.monotonic()
+            self._absent = 0 if self._listed() else self._absent + 1
+        # Twice, so that what the last worker wrote on another node has time to be seen here.
+        return self._absent < 2
+
+    def _listed(self) -> bool:
+        arrays = sorted({worker.job_id.partition("_")[0] for worker in self._workers})
+        command = ["squeue", "--noheader", "--states=all", "--Format=state", f"--jobs={','.join(arrays)}"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        if done.returncode != 0:
+            return "Invalid job id" not in done.stderr  # the server may be busy
+        over = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT"}
+        return not set(done.stdout.split()) <= over
+
+
+def parse_options(who: str, given: Sequence[str], executor: str) -> dict[str, Any]:
+    """Return sbatch's options, such as partition=long, as submitit's executor takes them.
+
+    Raises:
+        InvalidInput: One is not of that form, or there is no use for them.
+    """
+    if given and executor != "slurm":
+        raise InvalidInput(f"{who}: --slurm has no effect with --executor {executor}; add --executor slurm.")
+    options = dict(text.partition("=")[::2] for text in given)
+    for name, value in options.items():
+        if not name.replace("-", "").isalnum() or not value:
+            raise InvalidInput(f"{who}: --slurm takes options of sbatch such as partition=long, got {name}={value}.")
+    return {"slurm_additional_parameters": options} if options else {}
+
+
+def _leave(signal_number: int, frame: FrameType | None) -> None:
+    LEAVING.set()
+
+
+def _array(jobs: Sequence[Job], workers: int) -> Array:
+    longest = max((job.expected_seconds or 0.0 for job in jobs), default=0.0)
+    limits = max((job.limits.seconds or 0.0 for job in jobs), default=0.0)
+    known = all(job.expected_seconds is not None for job in jobs)
+    seconds = max(_MARGIN * max(_seconds(jobs) / workers, longest), limits)
+    minutes = max(_SHORTEST, math.ceil(seconds / 60) + _SHORTEST // 2) if known else _UNKNOWN
+    needs = [gib for job in jobs if (gib := _gib(job)) is not None]
+    return Array(tuple(jobs), workers, minutes, max(needs) if len(needs) == len(jobs) else None)
+
+
+def _shares(groups: Sequence[Sequence[Job]], at_a_time: int) -> list[int]:
+    """Return the workers of every group: one each, the others where most work is left for one."""
+    shares = [1] * len(groups)
+    for _ in range(at_a_time - len(groups)):
+        wanting = [k for k in range(len(groups)) if shares[k] < len(groups[k])]
+        if not wanting:
+            break
+        shares[max(wanting, key=lambda k: _seconds(groups[k]) / shares[k])] += 1
+    return shares
+
+
+def _seconds(jobs: Sequence[Job]) -> float:
+    return sum(job.expected_seconds or 1.0 for job in jobs)
+
+
+def _gib(job: Job) -> int | None:
+    """Return the GiB to ask for: a power of two, so that there are few groups."""
+    if job.expected_bytes is None:
+        return None
+    return int(2 ** math.ceil(math.log2(_BASE_GIB + _MARGIN * job.expected_bytes / _GIB)))
+
+
+def _magnitude(job: Job) -> int:
+    """Return the power of ten of the expected seconds; below a minute all are alike."""
+    return math.ceil(math.log10(max(job.expected_seconds or 60.0, 60.0)))
