@@ -44,6 +44,7 @@ class CellSettings:
     depolarising: float = 0.0
     noise_in: str = "both"
     noise_seed: int = 0
+    state_depolarising: float | None = None  # None: 0
 
     @property
     def ansatz(self) -> Ansatz:
@@ -60,7 +61,14 @@ class CellSettings:
     @property
     def noise(self) -> ReadoutNoise:
         """The noise of the readouts."""
-        return ReadoutNoise(self.shots, self.shot_noise, self.depolarising, self.noise_in, self.noise_seed)
+        return ReadoutNoise(
+            self.shots,
+            self.shot_noise,
+            self.depolarising,
+            self.noise_in,
+            self.noise_seed,
+            self.state_depolarising or 0.0,
+        )
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,8 @@ class CellFamily:
 SIZE = frozenset({"n_qubits", "dropout"})
 CIRCUIT = frozenset({"n_layers", "rotations", "entangler", "topology"})
 CONTROLLER = frozenset({"controller", "controller_width", "angle_scale", "sequence_length"})
-QUANTUM = frozenset({"backend", "backend_options", "shots", "shot_noise", "depolarising", "noise_in", "noise_seed"})
+NOISE = frozenset({"shots", "shot_noise", "depolarising", "state_depolarising", "noise_in", "noise_seed"})
+QUANTUM = NOISE | {"backend", "backend_options"}
 
 # Whoever gives one of these on the command line means a cell that uses it. The others describe a size or a controller,
 # and may stand in a configuration that is run with many cells.
