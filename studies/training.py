@@ -1,0 +1,81 @@
+"""Trainings inside the cells of a study: what they are asked to be, what they will cost, and their weights."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from backends.errors import InvalidInput
+from lightning_modules.runs import PreparedRun, TrainedRun, prepare_run, run_command
+from studies.engine.study import Price
+from studies.evaluation import require_qrnn
+
+# Seconds of a training step of a timestep, fitted to the shipped studies on one core: within a factor of three.
+_STEP_SECONDS, _PER_AMPLITUDE = 1e-3, 1.5e-9
+_TRUNCATED_SECONDS, _PER_BOND_ENTRY = 3e-3, 2e-6
+_IMPORTS_SECONDS = 5.0
+_PROCESS_BYTES = 700 * 2**20  # Python, torch, Lightning and a compiled kernel
+
+
+def fit_arguments(settings: Mapping[str, Any], *further: str) -> list[str]:
+    """Return the arguments of `tnqrnn fit` for the settings config, n_qubits, epochs and flags of a study.
+
+    `flags` is text, such as "--data.delay 5 --model.learning_rate 0.01"; `further` flags come last.
+    """
+    epochs = ["--trainer.max_epochs", str(settings["epochs"])]
+    qubits = [] if settings["n_qubits"] is None else ["--model.n_qubits", str(settings["n_qubits"])]
+    return ["--config", settings["config"], *qubits, *epochs, *shlex.split(settings["flags"]), *further]
+
+
+def trained(settings: Mapping[str, Any], seed: int, folder: Path, *further: str) -> TrainedRun:
+    """Train what the settings say in `folder`, or take up what is there of it; return the best weights.
+
+    Raises:
+        InvalidInput: The settings are refused.
+        TrainingStopped: The training could not go on.
+    """
+    arguments = fit_arguments(settings, *further, "--seed", str(seed), "--runs", str(folder / "runs"))
+    return TrainedRun.of(run_command("fit", arguments).best_or_last())
+
+
+def training_price(
+    who: str,
+    settings: Mapping[str, Any],
+    *,
+    trained_with: Sequence[int | None] = (None,),  # bond dimensions; None: exact
+    tested_with: Sequence[int | None] = (None,),
+) -> Price:
+    """Return what trainings and tests with these bond dimensions cost, and refuse what cannot be trained.
+
+    Raises:
+        InvalidInput: The settings are refused, or the model is not one QRNN over a sequence.
+    """
+    prepared = _prepared(tuple(fit_arguments(settings)))
+    cell = require_qrnn(who, prepared.model)
+    train = settings["epochs"] * len(prepared.data.train_dataloader())
+    test = 2 * len(prepared.data.test_dataloader())
+    steps, batch, n = prepared.data.sequence_length, prepared.data.batch_size, cell.backend.n_qubits
+    gates = len(cell.circuit)
+    seconds = _IMPORTS_SECONDS
+    for count, bonds in ((train, trained_with), (test, tested_with)):
+        seconds += sum(count * steps * _step_seconds(bond, batch, n, gates) for bond in bonds)
+    stored = 3 * steps * batch * 2**n * cell.backend.dtype.itemsize
+    return Price(seconds, _PROCESS_BYTES + stored)
+
+
+def _step_seconds(bond: int | None, batch: int, n_qubits: int, gates: int) -> float:
+    if bond is None:
+        return _STEP_SECONDS + batch * gates * 2**n_qubits * _PER_AMPLITUDE
+    return gates / 3 * (_TRUNCATED_SECONDS + batch * bond**2 * _PER_BOND_ENTRY)
+
+
+@lru_cache(maxsize=64)
+def _prepared(arguments: tuple[str, ...]) -> PreparedRun:
+    """A model and data for a look at their sizes; the seed changes neither."""
+    try:
+        return prepare_run([*arguments, "--runs", "."])
+    except SystemExit as end:  # from --help among the flags
+        raise InvalidInput("study: flags must be settings of 'tnqrnn fit', such as '--data.batch_size 32'.") from end
