@@ -45,6 +45,7 @@ def figure(path: Path, width: float = 5.0, height: float = 3.4) -> Iterator[Figu
         drawing = plt.figure(figsize=(width, height), layout="constrained")
         try:
             yield drawing
-            drawing.savefig(path)
+            # Without the date, the same results give the same file.
+            drawing.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
         finally:
             plt.close(drawing)

@@ -27,6 +27,7 @@ from typing import Any, Self
 
 from backends.errors import InvalidInput, nearest, require_choice, require_number, require_positive_int
 from lightning_modules.command_line import find_config, read_config
+from studies.engine.grid import require_seeds
 from tnqrnn.cells import CELLS
 
 WHO = "study tasks"
@@ -84,7 +85,7 @@ class Grid:
         grid = cls(
             tasks,
             cells,
-            require_seeds(content.get("seeds")),
+            require_seeds(WHO, content.get("seeds")),
             content.get("reference", cls.reference),
             require_number(WHO, "tolerance", content.get("tolerance", cls.tolerance), 0, 1),
             require_number(WHO, "adjust", content.get("adjust", cls.adjust), 0, 1),
@@ -106,7 +107,7 @@ class Grid:
             self,
             tasks=_chosen(self.tasks, tasks, "task"),
             cells=_chosen(self.cells, None if cells is None else [self.reference, *cells], "cell"),
-            seeds=self.seeds if seeds is None else require_seeds(seeds),
+            seeds=self.seeds if seeds is None else require_seeds(WHO, seeds),
         )
         chosen._require_whole()
         return chosen
@@ -128,19 +129,6 @@ class Grid:
             find_config(task.config)
             for name in task.cells:
                 require_choice(WHO, f"cell in tasks.{task.name}.cells", name, self.cells)
-
-
-def require_seeds(values: object) -> list[int]:
-    """Return seeds as distinct integers of at least 0; accepts them as text, as a command line has them."""
-    if not isinstance(values, Sequence) or isinstance(values, str):
-        raise InvalidInput(f"{WHO}: seeds must be a list of integers such as [0, 1, 2], got {values!r}.")
-    seeds = []
-    for value in values:
-        number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
-        if not isinstance(number, int) or isinstance(number, bool) or number < 0:
-            raise InvalidInput(f"{WHO}: seeds must be integers of at least 0, got {value!r}; write --seeds 0 1 2.")
-        seeds.append(number)
-    return list(dict.fromkeys(seeds))
 
 
 def _task(name: str, entry: object) -> TaskEntry:

@@ -6,14 +6,15 @@ Nothing is trained or written here. A cell that a task refuses is kept with the 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from backends.errors import InvalidInput
 from lightning_modules.run_directory import RunDirectory
-from lightning_modules.runs import PreparedRun, prepare_run
+from lightning_modules.runs import PreparedRun, prepare_run, run_command
+from studies.engine.job import Job
 from studies.tasks.grid import CellEntry, Grid, TaskEntry
 from studies.tasks.sizes import Sizes, width_of
 
@@ -72,6 +73,25 @@ class PlannedRun:
         """The arguments of `tnqrnn fit` that carry it out."""
         return fit_arguments(self.of.task, self.of.settings, self.directory.path.parent, self.seed)
 
+    def job(self, out: Path) -> Job:
+        """Return it as work for the engine, with the folder `out` of the study."""
+        return Job(
+            name=self.name,
+            target=train,
+            arguments=(self.arguments,),
+            claim=out / "claims" / self.directory.path.name,
+            result=self.directory.result,
+            # The hash in the name ties a failure to the settings that failed.
+            failure=out / "failures" / f"{self.of.cell.name}-{self.directory.path.name}.json",
+            log=out / "logs" / f"{self.name}.log",
+            kinds=(f"{self.of.task.name}-{self.of.cell.name}", self.of.task.name),
+        )
+
+    def read_error(self, out: Path) -> str | None:
+        """Return the sentence it failed with, or None if it did not fail."""
+        failure = self.job(out).read_failure()
+        return failure.error if failure else None
+
 
 @dataclass(frozen=True)
 class RefusedCell:
@@ -80,6 +100,11 @@ class RefusedCell:
     task: TaskEntry
     cell: CellEntry
     error: str
+
+
+def train(arguments: Sequence[str]) -> None:
+    """Run `tnqrnn fit`; found done, or resumed, where it was begun before."""
+    run_command("fit", arguments)
 
 
 def fit_arguments(task: TaskEntry, settings: Mapping[str, Any], runs: Path, seed: int) -> list[str]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from studies.tasks.failures import read_failure
 from studies.tasks.grid import Grid, TaskEntry
 from studies.tasks.plan import PlannedCell, RefusedCell
 from studies.tasks.statistics import Comparison, compare, mean_and_deviation
@@ -142,7 +141,7 @@ def read_task(grid: Grid, plans: Sequence[PlannedCell | RefusedCell], out: Path)
 
 def _row(plan: PlannedCell, seed: int, out: Path) -> RunRow:
     run = plan.run(seed)
-    error = read_failure(out, run)
+    error = run.read_error(out)
     done = run.directory.is_done()
     return RunRow(
         planned=plan,

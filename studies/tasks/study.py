@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -11,11 +10,11 @@ from typing import Self
 import yaml
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, track
+from rich.progress import track
 from rich.table import Table
 
-from studies.tasks.execute import Execution, Outcome, TimeLeft
-from studies.tasks.failures import read_failure
+from studies.engine.execute import Execution
+from studies.engine.progress import follow
 from studies.tasks.grid import Grid
 from studies.tasks.plan import PlannedCell, PlannedRun, RefusedCell, plan_task
 from studies.tasks.report import write_report
@@ -62,21 +61,9 @@ class StudyOfTasks:
         """Carry out the runs that have no result, `jobs` at a time, and say how it goes."""
         left = [run for run in self.runs if not run.directory.is_done()]
         console.print(f"{len(self.runs)} runs, {len(self.runs) - len(left)} done already, {jobs} at a time")
-        if not left:
-            return
-        time_left = TimeLeft(jobs)
-        with _progress(console) as progress:
-            bar = progress.add_task("runs", total=len(left), left="time left unknown")
-            pending = {run.name: run for run in left}
-            # Closed at once on an interrupt: nothing may be written any more when the report is.
-            with closing(Execution(self.out, jobs).outcomes(left)) as outcomes:
-                for outcome in outcomes:
-                    del pending[outcome.run.name]
-                    time_left.record(outcome)
-                    remaining = _duration(time_left.seconds(list(pending.values())))
-                    progress.update(bar, advance=1, left=remaining)
-                    line = _line(outcome, len(left) - len(pending), len(left), remaining)
-                    progress.console.print(line, highlight=False)
+        # One thread each, however many run at a time: with more, torch would sum in another order.
+        execution = Execution(self.out / "workers", jobs, threads=1)
+        follow(execution, [run.job(self.out) for run in left], console)
 
     def report(self, command: str) -> list[Path]:
         """Write the report of what is done so far and return its files; `command` is what was asked for."""
@@ -87,29 +74,6 @@ class StudyOfTasks:
 
     def _planned(self) -> list[PlannedCell]:
         return [plan for plans in self.plans.values() for plan in plans if isinstance(plan, PlannedCell)]
-
-
-def _progress(console: Console) -> Progress:
-    """A bar on a terminal; in a log file the lines say enough."""
-    columns = (
-        SpinnerColumn(),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
-    )
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-
-
-def _line(outcome: Outcome, number: int, total: int, remaining: str) -> str:
-    ended = f"FAILED: {outcome.error}" if outcome.error else "done" if outcome.run.directory.is_done() else "stopped"
-    return f"{number}/{total}  {outcome.run.name}  {outcome.seconds:.1f} s  {ended}  ({remaining})"
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "time left unknown"
-    return f"{seconds:.0f} s left" if seconds < 120 else f"{seconds / 60:.0f} min left"
 
 
 def _plan_table(name: str, plans: Sequence[PlannedCell | RefusedCell], grid: Grid, out: Path) -> Table:
@@ -143,4 +107,4 @@ def _plan_cells(plan: PlannedCell, grid: Grid, out: Path) -> list[str]:
 def _state(run: PlannedRun, out: Path) -> str:
     if run.directory.is_done():
         return "done"
-    return "failed" if read_failure(out, run) else "to do"
+    return "failed" if run.read_error(out) else "to do"

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from lightning_modules.runs import run_command
+from studies.engine import progress
 from studies.tasks import study
 from tnqrnn.__main__ import main
 
@@ -71,14 +72,14 @@ def out(arguments: list[str]) -> Path:
     """The folder of a study that was interrupted after two runs, looked at, and carried to its end."""
     folder = Path(arguments[-1])
     with pytest.MonkeyPatch.context() as patch:
-        line = study._line
+        line = progress._line
 
-        def interrupt(outcome: study.Outcome, number: int, total: int, remaining: str) -> str:
+        def interrupt(outcome: progress.Outcome, number: int, total: int, remaining: str) -> str:
             if number == 2:
                 raise KeyboardInterrupt
             return line(outcome, number, total, remaining)
 
-        patch.setattr(study, "_line", interrupt)
+        patch.setattr(progress, "_line", interrupt)
         assert main(arguments) == 130
     (folder / "results.md").rename(folder / "interrupted.md")
     assert not list((folder / "failures").glob("*"))
@@ -147,7 +148,7 @@ def test_the_report_says_it_in_words_and_pictures(out: Path) -> None:
 def test_what_is_done_is_not_done_again(
     out: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(study, "Execution", None)  # nothing may be executed
+    monkeypatch.setattr(study.Execution, "outcomes", None)  # nothing may be executed
     before = [{**row} for row in runs_of(out)]
     assert main(arguments) == 0
     assert runs_of(out) == before

@@ -1,0 +1,132 @@
+"""Carrying out jobs, several at a time, through submitit: in this process, on this machine, or as a SLURM array.
+
+Every executor starts the same workers; what they did is read from the folder.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import submitit
+
+from backends.errors import require_choice
+from studies.engine.job import MISSING, Failure, Job
+from studies.engine.worker import Owner, work, work_here
+
+EXECUTORS = ("debug", "local", "slurm")
+_POLL = 0.2  # seconds between two looks at the folder
+_PATIENCE = 10.0  # seconds that workers are given to end
+_WEEK = 7 * 24 * 60  # minutes; what limits a job is its own limit
+_WARM = "studies.engine.warm"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one job ended: after how many seconds, and why it failed, if so."""
+
+    job: Job
+    seconds: float
+    failure: Failure | None
+
+    @property
+    def status(self) -> str:
+        """done, failed, over_budget, or missing where it was left undone."""
+        return "done" if self.job.is_done() else self.failure.status if self.failure else MISSING
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How jobs are carried out: `jobs` at a time; the workers' own logs go to `folder`.
+
+    `threads` of every job; None shares the cores out, and never oversubscribes them. `preload`: modules that a worker
+    imports once for all of its jobs. `options` of the executor (SLURM's partition).
+    """
+
+    folder: Path
+    jobs: int
+    executor: str = "local"
+    threads: int | None = None
+    preload: Sequence[str] = (_WARM,)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def threads_each(self) -> int:
+        """Threads of every job."""
+        return self.threads or max(1, available_cores() // self.jobs)
+
+    def outcomes(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
+        """Carry out `jobs` in this order, some at a time, and yield every outcome as it comes.
+
+        Closing the generator ends what is under way; it can be resumed.
+        """
+        require_choice("study", "executor", self.executor, EXECUTORS)
+        for job in jobs:
+            job.failure.unlink(missing_ok=True)  # what failed before is tried again
+        if self.executor == "debug":
+            yield from self._here(jobs)
+            return
+        executor = self._submitit()
+        owner = Owner.of_this_process(self.folder) if self.executor == "local" else None
+        with executor.batch():
+            workers = [
+                executor.submit(work, list(jobs), self.threads_each, list(self.preload), owner)
+                for _ in range(min(self.jobs, len(jobs)))
+            ]
+        try:
+            yield from _watch(jobs, workers)
+        except BaseException:
+            _stop(workers, owner)
+            raise
+        finally:
+            _wait_for(workers)
+            if owner is not None:
+                owner.stop.unlink(missing_ok=True)
+
+    def _here(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
+        executor = self._submitit()
+        for job in jobs:
+            executor.submit(work_here, job).result()
+            yield Outcome(job, job.seconds(), job.read_failure())
+
+    def _submitit(self) -> submitit.Executor:
+        executor = submitit.AutoExecutor(folder=self.folder, cluster=self.executor)
+        executor.update_parameters(timeout_min=_WEEK, cpus_per_task=self.threads_each, **self.options)
+        return executor
+
+
+def available_cores() -> int:
+    """Return the cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _stop(workers: Sequence[submitit.Job[int]], owner: Owner | None) -> None:
+    """End what is under way."""
+    if owner is not None:
+        owner.stop.touch()
+        return
+    for worker in workers:
+        worker.cancel(check=False)
+
+
+def _wait_for(workers: Sequence[submitit.Job[int]]) -> None:
+    """Wait until the workers are gone: nothing may be written any more when the report is."""
+    patience = time.monotonic() + _PATIENCE
+    while not all(worker.done() for worker in workers) and time.monotonic() < patience:
+        time.sleep(_POLL)
+
+
+def _watch(jobs: Sequence[Job], workers: Sequence[submitit.Job[int]]) -> Generator[Outcome, None, None]:
+    """Yield jobs as they are settled; when all workers have ended, those that none of them settled."""
+    pending = {job.name: job for job in jobs}
+    while pending:
+        at_work = not all(worker.done() for worker in workers)
+        for job in [job for job in pending.values() if job.is_settled() or not at_work]:
+            del pending[job.name]
+            yield Outcome(job, job.seconds(), job.read_failure())
+        if pending:
+            time.sleep(_POLL)

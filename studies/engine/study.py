@@ -1,0 +1,109 @@
+"""What a study is to the engine, and its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lightning_modules.run_directory import RunDirectory
+from studies.engine.job import Job, Limits
+
+if TYPE_CHECKING:
+    import pandas
+
+    from studies.engine.drawing import Drawn
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a cell is expected to cost: seconds of wall-clock time, and bytes of memory."""
+
+    seconds: float
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question that a grid of cells answers.
+
+    `package` has the modules measure, price and figures (`studies.engine`). `version` goes up when what is measured
+    changes its meaning: results of another version are not mixed with new ones. `normalise` turns a combination of
+    settings into what is really measured (an exact state has no bond dimension), or into None where it means nothing;
+    combinations that become equal are one cell. `preload`: modules that a process imports before its first cell.
+    """
+
+    name: str
+    question: str
+    package: str
+    version: int = 1
+    normalise: Callable[[Settings], Settings | None] = dict
+    preload: Sequence[str] = ("studies.engine.warm",)
+
+    @property
+    def conf(self) -> Path:
+        """The shipped grid, `conf/<name>.yaml` beside the package.
+
+        Its names are the settings that there are, its values show their types.
+        """
+        return Path(import_module(self.package).__path__[0]).parent / "conf" / f"{self.name}.yaml"
+
+    def price(self, settings: Settings) -> Price:
+        """Return what a cell is expected to cost.
+
+        Raises:
+            InvalidInput: The settings cannot be meant.
+        """
+        price: Price = import_module(f"{self.package}.price").price(settings)
+        return price
+
+    def figures(self, table: pandas.DataFrame, out: Path) -> list[Drawn]:
+        """Draw what the table has into `out`; cells without a result are among its rows."""
+        drawn: list[Drawn] = import_module(f"{self.package}.figures").figures(table, out)
+        return drawn
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of settings with one seed, its price, and where its files are."""
+
+    study: Study
+    settings: Settings
+    seed: int
+    price: Price
+    directory: RunDirectory
+
+    @classmethod
+    def of(cls, study: Study, settings: Settings, seed: int, out: Path) -> Cell:
+        """Return the cell of a study in the folder `out`; creates nothing."""
+        # One level down: at the top, names such as "seed" and "checkpoint" are not part of the hash.
+        identity = {"study": study.name, "version": study.version, "settings": dict(settings)}
+        directory = RunDirectory.of(out / "cells", study.name, seed, identity)
+        return cls(study, settings, seed, study.price(settings), directory)
+
+    @property
+    def label(self) -> str:
+        """The settings in a line."""
+        return ", ".join(f"{name} {value}" for name, value in self.settings.items())
+
+    def job(self, limits: Limits, origin: Mapping[str, Any]) -> Job:
+        """Return the work that measures it; `origin` (versions, commit) is kept with the result."""
+        from studies.engine.cell import measure_cell
+
+        path = self.directory.path
+        return Job(
+            name=path.name,
+            target=measure_cell,
+            arguments=(self.study.package, dict(self.settings), self.seed, path, dict(origin)),
+            claim=path,
+            result=self.directory.result,
+            failure=path / "failure.json",
+            log=path / "log.txt",
+            limits=limits,
+            kinds=(self.directory.config_hash,),
+            expected_seconds=self.price.seconds,
+        )
