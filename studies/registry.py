@@ -20,13 +20,15 @@ class Study:
 
 STUDIES = {
     "tasks": Study("every task with every cell at equal parameter counts, over seeds", "studies.tasks.command"),
+    "truncation": Study("what a limited bond dimension costs, in training and in use", "studies.truncation.command"),
+    "entanglement": Study("what the hidden state does while a model reads and learns", "studies.entanglement.command"),
     "gradients": Study("how far back in time the gradient of the loss reaches", "studies.gradients.command"),
 }
 
 
 def overview() -> str:
     """Return the help of `tnqrnn study`."""
-    studies = "\n".join(f"  {name:<12}{study.question}" for name, study in STUDIES.items())
+    studies = "\n".join(f"  {name:<14}{study.question}" for name, study in STUDIES.items())
     return f"usage: tnqrnn study NAME [--help] [options]\n\nstudies:\n{studies}"
 
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from backends.errors import InvalidInput
 from lightning_modules.runs import PreparedRun, TrainedRun, prepare_run, run_command
+from lightning_modules.task import SequenceTask
 from studies.engine.study import Price
-from studies.evaluation import require_qrnn
+from tnqrnn import QRNNCell
 
 # Seconds of a training step of a timestep, fitted to the shipped studies on one core: within a factor of three.
 _STEP_SECONDS, _PER_AMPLITUDE = 1e-3, 1.5e-9
 _TRUNCATED_SECONDS, _PER_BOND_ENTRY = 3e-3, 2e-6
 _IMPORTS_SECONDS = 5.0
-_PROCESS_BYTES = 700 * 2**20  # Python, torch, Lightning and a compiled kernel
+PROCESS_BYTES = 700 * 2**20  # Python, torch, Lightning and a compiled kernel
 
 
 def fit_arguments(settings: Mapping[str, Any], *further: str) -> list[str]:
@@ -41,20 +42,27 @@ def trained(settings: Mapping[str, Any], seed: int, folder: Path, *further: str)
     return TrainedRun.of(run_command("fit", arguments).best_or_last())
 
 
+def facts(run: TrainedRun) -> dict[str, Any]:
+    """Return what a report says of a trained model: sha256 of its data, number of its parameters by part."""
+    return {"data_sha256": run.data().sha256, "parameters": run.model().parameter_counts()}
+
+
 def training_price(
-    who: str,
     settings: Mapping[str, Any],
+    watched: Callable[[SequenceTask], QRNNCell],
     *,
     trained_with: Sequence[int | None] = (None,),  # bond dimensions; None: exact
     tested_with: Sequence[int | None] = (None,),
 ) -> Price:
     """Return what trainings and tests with these bond dimensions cost, and refuse what cannot be trained.
 
+    `watched` returns the cell that is studied, or refuses the model.
+
     Raises:
-        InvalidInput: The settings are refused, or the model is not one QRNN over a sequence.
+        InvalidInput: The settings are refused.
     """
     prepared = _prepared(tuple(fit_arguments(settings)))
-    cell = require_qrnn(who, prepared.model)
+    cell = watched(prepared.model)
     train = settings["epochs"] * len(prepared.data.train_dataloader())
     test = 2 * len(prepared.data.test_dataloader())
     steps, batch, n = prepared.data.sequence_length, prepared.data.batch_size, cell.backend.n_qubits
@@ -63,13 +71,13 @@ def training_price(
     for count, bonds in ((train, trained_with), (test, tested_with)):
         seconds += sum(count * steps * _step_seconds(bond, batch, n, gates) for bond in bonds)
     stored = 3 * steps * batch * 2**n * cell.backend.dtype.itemsize
-    return Price(seconds, _PROCESS_BYTES + stored)
+    return Price(seconds, PROCESS_BYTES + stored)
 
 
 def _step_seconds(bond: int | None, batch: int, n_qubits: int, gates: int) -> float:
     if bond is None:
-        return _STEP_SECONDS + batch * gates * 2**n_qubits * _PER_AMPLITUDE
-    return gates / 3 * (_TRUNCATED_SECONDS + batch * bond**2 * _PER_BOND_ENTRY)
+        return _STEP_SECONDS + batch * gates * (1 << n_qubits) * _PER_AMPLITUDE
+    return gates / 3.0 * (_TRUNCATED_SECONDS + batch * bond**2 * _PER_BOND_ENTRY)
 
 
 @lru_cache(maxsize=64)

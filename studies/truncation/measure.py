@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from backends import State
+from lightning_modules.task import SequenceTask
 from studies.compare.measure import Deviation, closed_loop, deviation, open_loop
 from studies.evaluation import features, first_sequences, require_qrnn, tested
-from studies.training import trained
+from studies.training import facts, trained
 from tnqrnn import QRNNCell
 
 WHO = "study truncation"
@@ -34,16 +35,16 @@ def measure(settings: Mapping[str, Any], seed: int, folder: Path) -> dict[str, A
     """
     run = trained(settings, seed, folder, *_backend_flags(settings["trained_with"]))
     data, exact = run.data(), run.model(backend="statevector")
-    cell = require_qrnn(WHO, exact)
+    cell = studied_cell(exact)
     x, _ = features(exact, first_sequences(data, settings["samples"])[0])
     reference = closed_loop(cell, x)
     metric, loss = tested(exact, data, run.task.headline)
-    arrays: dict[str, list[Any]] = {name: [] for name in ("metric", "loss", "readout_closed", "readout_open")}
-    arrays |= {"final": [], "rank": []}
+    names = ("metric", "loss", "readout_closed", "readout_open", "final", "rank")
+    arrays: dict[str, list[Any]] = {name: [] for name in names}
     errors: dict[str, dict[str, float]] = {}
     for bond in settings["tested_with"]:
         model = run.model(backend="mps", max_bond=bond)
-        truncated = require_qrnn(WHO, model)
+        truncated = studied_cell(model)
         found = deviation(cell, truncated, x, reference)
         tested_metric, tested_loss = tested(model, data, run.task.headline)
         values = (tested_metric, tested_loss, found.readout_closed, found.readout_open, found.final)
@@ -51,14 +52,10 @@ def measure(settings: Mapping[str, Any], seed: int, folder: Path) -> dict[str, A
         for name, value in zip(arrays, (*values, ranks), strict=True):
             arrays[name].append(np.asarray(value))
         errors[f"chi_{bond}"] = {"metric": tested_metric, **_errors(found)}
-    np.savez(
-        folder / "arrays.npz",
-        bonds=np.array(settings["tested_with"]),
-        exact=np.array([metric, loss]),
-        rank_exact=effective_ranks(cell, reference.states),
-        **{name: np.stack(values) for name, values in arrays.items()},
-    )
-    return {"metric_name": run.task.headline, "metric_exact": metric, "loss_exact": loss, **errors}
+    written: dict[str, Any] = {name: np.stack(values) for name, values in arrays.items()}
+    written |= {"bonds": np.array(settings["tested_with"]), "exact": np.array([metric, loss])}
+    np.savez(folder / "arrays.npz", rank_exact=effective_ranks(cell, reference.states).numpy(), **written)
+    return {**facts(run), "metric_name": run.task.headline, "metric_exact": metric, "loss_exact": loss, **errors}
 
 
 @torch.no_grad()
@@ -68,6 +65,11 @@ def effective_ranks(cell: QRNNCell, states: list[State]) -> Tensor:
         torch.stack([cell.backend.effective_rank(state, name).mean(0) for state in states]) for name in MEASURES
     ]
     return torch.stack(by_measure)
+
+
+def studied_cell(model: SequenceTask) -> QRNNCell:
+    """Return the model's QRNN cell; refuses a model that is not one QRNN over a sequence."""
+    return require_qrnn(WHO, model)
 
 
 def _errors(found: Deviation) -> dict[str, float]:

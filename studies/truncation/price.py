@@ -8,7 +8,7 @@ from typing import Any
 from backends.errors import InvalidInput, require_positive_int
 from studies.engine.study import Price
 from studies.training import training_price
-from studies.truncation.measure import WHO
+from studies.truncation.measure import WHO, studied_cell
 
 
 def price(settings: Mapping[str, Any]) -> Price:
@@ -23,4 +23,6 @@ def price(settings: Mapping[str, Any]) -> Price:
     if settings["trained_with"] is not None:
         require_positive_int(WHO, "trained_with (or null: exactly)", settings["trained_with"])
     # Beside the test, every bond is measured on a batch twice: readouts fed back, and driven by the exact angles.
-    return training_price(WHO, settings, trained_with=[settings["trained_with"]], tested_with=[None, *bonds, *bonds])
+    return training_price(
+        settings, studied_cell, trained_with=[settings["trained_with"]], tested_with=[None, *bonds, *bonds]
+    )

@@ -14,7 +14,7 @@ from backends.statevector.state import StatevectorState
 from lightning_modules.copying import CopyingData, CopyingMemory
 from lightning_modules.runs import run_command
 from studies.gradients.command import main
-from studies.gradients.measure import gradient_norms
+from studies.gradients.norms import gradient_norms
 
 SIZES = {"input_size": 10, "output_size": 9, "sequence_length": 21, "n_qubits": 2, "controller_width": 3}
 SMALL = ["--data.delay", "2", "--model.n_qubits", "2"]

@@ -14,8 +14,8 @@ from lightning_modules.run_directory import environment, write_json
 from lightning_modules.runs import TrainedRun, prepare_run
 from lightning_modules.task import SequenceTask
 from studies.evaluation import first_sequences
-from studies.gradients.figures import draw, write_csv
-from studies.gradients.measure import Reach, gradient_norms
+from studies.gradients.norms import Reach, gradient_norms
+from studies.gradients.reach_figure import draw, write_csv
 
 
 @dataclass(frozen=True)
