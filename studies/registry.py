@@ -22,7 +22,8 @@ STUDIES = {
     "tasks": Study("every task with every cell at equal parameter counts, over seeds", "studies.tasks.command"),
     "truncation": Study("what a limited bond dimension costs, in training and in use", "studies.truncation.command"),
     "entanglement": Study("what the hidden state does while a model reads and learns", "studies.entanglement.command"),
-    "gradients": Study("how far back in time the gradient of the loss reaches", "studies.gradients.command"),
+    "gradients": Study("how gradients shrink with timesteps, qubits and depth", "studies.gradients.command"),
+    "noise": Study("what a finite number of shots and depolarising cost a task", "studies.noise.command"),
 }
 
 

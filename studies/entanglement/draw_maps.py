@@ -67,6 +67,7 @@ def _draw(canvas: Figure, cell: Seen, shown: list[int], page: list[float]) -> No
         beside = canvas.add_subplot(grid[per_map * place, 1], sharey=axes)
         _map(beside, np.array(page)[:, None], max(page))
         beside.tick_params(labelleft=False)
+        beside.set_ylabel("")
         beside.set_xticks([0], ["Page"])
     canvas.colorbar(images[0], ax=canvas.axes, label="entanglement entropy (nats)")
 

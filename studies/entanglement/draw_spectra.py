@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas
+from matplotlib.ticker import MaxNLocator
 
 from studies.engine.drawing import Drawn, drawing
 from studies.entanglement.page import page_entropy
@@ -72,4 +73,5 @@ def draw_progress(
         lower.errorbar(by_epoch.index, by_epoch["mean"], by_epoch["std"], **look(2), capsize=3)
         lower.set_ylabel(f"validation\n{metric}")
         lower.set_xlabel("epoch")
+        lower.xaxis.set_major_locator(MaxNLocator(integer=True))
         canvas.suptitle(f"{task}: entanglement while it learns ({n})")

@@ -21,7 +21,7 @@ Readouts = np.ndarray[Any, Any]
 def by_class(cell: Seen) -> dict[str, Readouts]:
     """Return mean readouts (T, 3 n) by class, of the first few classes; by sequence where there are no classes.
 
-    Timesteps at which no sequence of a class is running are left out.
+    Timesteps at which fewer than half of a class are still running are left out.
     """
     readouts, classes = cell.arrays["readouts"], cell.arrays["classes"]
     if (classes < 0).all():
@@ -117,10 +117,11 @@ def _path(axes: Any, xs: Readouts, ys: Readouts, index: int, label: str | None) 
 
 
 def _mean(readouts: Readouts) -> Readouts:
-    """Mean over the sequences that are still running, NaN where none is."""
+    """Mean over the sequences that are still running; NaN where fewer than half are: a few would stand for all."""
     running = np.isfinite(readouts[:, :, :1])
     count = running.sum(0)
-    return np.where(count > 0, np.where(running, readouts, 0).sum(0) / np.maximum(count, 1), np.nan)
+    enough = 2 * count >= len(readouts)
+    return np.where(enough, np.where(running, readouts, 0).sum(0) / np.maximum(count, 1), np.nan)
 
 
 def _last(readouts: Readouts) -> Readouts:

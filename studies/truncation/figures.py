@@ -60,7 +60,7 @@ def draw_metric(drawn: list[Drawn], out: Path, done: pandas.DataFrame) -> None:
         "trained at χ, evaluated at χ": (data[same], "tested_with"),
         "trained at χ, evaluated exactly": (data[back], "trained_with"),
     }
-    with drawing(drawn, out, "metric", caption, data) as canvas:
+    with drawing(drawn, out, "metric", caption, data, width=7.5) as canvas:
         axes = canvas.add_subplot()
         for index, (label, (part, against)) in enumerate(lines.items()):
             if not part.empty:
@@ -75,7 +75,7 @@ def draw_metric(drawn: list[Drawn], out: Path, done: pandas.DataFrame) -> None:
         bond_axis(axes, sorted({int(bond) for bond in data["tested_with"].dropna()}))
         axes.set_ylabel(f"test {name}")
         axes.set_title(f"truncation in training and in use ({n})")
-        axes.legend()
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def draw_convergence(drawn: list[Drawn], out: Path, arrays: Mapping[int, Arrays], n: str, metric: str) -> None:
@@ -95,7 +95,7 @@ def draw_convergence(drawn: list[Drawn], out: Path, arrays: Mapping[int, Arrays]
         f"Distance from the exact state against the bond dimension χ, of weights trained exactly; mean, {n}. Zeros "
         "and what is below single precision are drawn at its level."
     )
-    with drawing(drawn, out, "convergence", caption, data) as canvas:
+    with drawing(drawn, out, "convergence", caption, data, width=7.5) as canvas:
         axes = canvas.add_subplot()
         for index, (of, part) in enumerate(data.groupby("of", sort=False)):
             mean = part.groupby("max_bond")["distance"].mean().clip(lower=ROUNDING)
