@@ -40,8 +40,7 @@ class Choice:
 
 def choose(circuit: Circuit, max_bond: int | None, batch_size: int, timesteps: int, dtype: torch.dtype) -> Choice:
     """Choose for training on sequences of `timesteps`, in batches of `batch_size`, with this `max_bond` on the mps."""
-    n, gates = circuit.n_qubits, sum(len(gate.qubits) == 2 for gate in fuse(circuit))
-    layout, rank = Layout.of(n, max_bond), max_bond or 1
+    n, layout = circuit.n_qubits, Layout.of(circuit.n_qubits, max_bond)
     if layout.n_sites == 1:
         limit = "max_bond=None never truncates" if max_bond is None else f"max_bond={max_bond} never binds"
         return Choice("statevector", f"{limit} at {n} qubits, so both backends are exact and this one is faster")
@@ -52,13 +51,22 @@ def choose(circuit: Circuit, max_bond: int | None, batch_size: int, timesteps: i
         return Choice(
             "mps", f"all amplitudes of {n} qubits would need {amount}; this machine has {format_bytes(there)}"
         )
-    tiled = -(-batch_size // LANES) * LANES
-    exact = tiled * (gates << n) * _STATEVECTOR_SECONDS
-    truncated = gates * (_SPLIT_SECONDS + batch_size * rank**2 * _SPLIT_SECONDS_PER_ENTRY)
+    exact, truncated = timestep_seconds(circuit, max_bond, batch_size)
     times = f"about {_milliseconds(exact)} for a timestep of batch {batch_size}, mps {_milliseconds(truncated)}"
     if exact > _PAYS_FROM * truncated:
         return Choice("mps", f"all amplitudes of {n} qubits fit, but would take {times}")
     return Choice("statevector", f"it is exact and takes {times}")
+
+
+def timestep_seconds(circuit: Circuit, max_bond: int | None, batch_size: int) -> tuple[float, float]:
+    """Return the expected seconds of one timestep of training, by the statevector and by the mps, on one core."""
+    n, gates = circuit.n_qubits, sum(len(gate.qubits) == 2 for gate in fuse(circuit))
+    tiled = -(-batch_size // LANES) * LANES
+    exact = tiled * (gates << n) * _STATEVECTOR_SECONDS
+    if Layout.of(n, max_bond).n_sites == 1:  # held by the statevector under another name
+        return exact, exact
+    truncated = gates * (_SPLIT_SECONDS + batch_size * (max_bond or 1) ** 2 * _SPLIT_SECONDS_PER_ENTRY)
+    return exact, truncated
 
 
 def _milliseconds(seconds: float) -> str:

@@ -18,6 +18,10 @@ class InvalidInput(ValueError):
     """
 
 
+class NotEnoughMemory(InvalidInput):
+    """A request that was refused because it does not fit the memory that is free."""
+
+
 def nearest(name: str, choices: Iterable[str]) -> str:
     """Return `" Did you mean 'x'?"` for the choice closest to `name`, or an empty string when none is close."""
     found = get_close_matches(str(name).lower(), {c.lower(): None for c in choices}, n=1, cutoff=0.5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psutil
 import torch
 
-from backends.errors import InvalidInput
+from backends.errors import NotEnoughMemory
 
 
 def free_bytes(device: torch.device) -> int:
@@ -32,6 +32,6 @@ def require_memory(who: str, what: str, need: int, device: torch.device, remedy:
     """Refuse a request of `need` bytes that exceeds what is free on `device`; `remedy` says what to do instead."""
     free = free_bytes(device)
     if need > free:
-        raise InvalidInput(
+        raise NotEnoughMemory(
             f"{who}: {what} need {format_bytes(need)} of memory, {format_bytes(free)} are free. {remedy}"
         )

@@ -20,6 +20,9 @@ class Study:
 
 STUDIES = {
     "tasks": Study("every task with every cell at equal parameter counts, over seeds", "studies.tasks.command"),
+    "scaling": Study(
+        "how cost and accuracy of both backends grow with qubits and bond dimension", "studies.scaling.command"
+    ),
     "truncation": Study("what a limited bond dimension costs, in training and in use", "studies.truncation.command"),
     "entanglement": Study("what the hidden state does while a model reads and learns", "studies.entanglement.command"),
     "gradients": Study("how gradients shrink with timesteps, qubits and depth", "studies.gradients.command"),

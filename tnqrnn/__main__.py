@@ -18,6 +18,7 @@ COMMANDS = {
     "compare": "exact against MPS with the same weights: metric, errors, gradients, cost",
     "benchmark": "time and memory of a training step, beside other simulators",
     "study": "a question answered by many runs; 'tnqrnn study' lists them",
+    "report": "the report of a study's folder: one HTML file, and Markdown",
 }
 
 
@@ -71,6 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from studies.registry import main as study
 
         return study(arguments[1:])
+    if command == "report":
+        from studies.report.command import main as report
+
+        return report(arguments[1:])
     from lightning_modules.cli import main as train
 
     return train(arguments)

@@ -93,7 +93,7 @@ def _carry_out(plan: Plan, given: argparse.Namespace, argv: Sequence[str], conso
     preload = [*plan.study.preload, f"{plan.study.package}.measure"]
     execution = Execution(plan.out / "workers", given.jobs, given.executor, preload=preload)
     console.print(
-        f"{len(plan.cells)} cells, {len(plan.cells) - len(jobs)} settled already; {given.jobs} at a time, each on "
+        f"{len(plan.cells)} cells, {len(jobs)} to measure; {given.jobs} at a time, each on "
         f"{execution.threads_each} of {available_cores()} cores",
         highlight=False,
     )

@@ -17,12 +17,12 @@ from studies.style import figure
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure that was drawn: its name, what it shows in words, the SVG and the CSV behind it."""
+    """A figure that was drawn: its name, what it shows in words, the SVG and the CSV behind it. No SVG: a table."""
 
     name: str
     caption: str
-    svg: Path
     csv: Path
+    svg: Path | None = None
 
 
 @contextmanager
@@ -40,7 +40,13 @@ def drawing(
     # Several figures share one page, and the same results give the same bytes.
     with matplotlib.rc_context({"svg.hashsalt": name}), figure(svg, width, height) as canvas:
         yield canvas
-    drawn.append(Drawn(name, caption, svg, csv))
+    drawn.append(Drawn(name, caption, csv, svg))
+
+
+def tabulated(drawn: list[Drawn], out: Path, name: str, caption: str, data: pandas.DataFrame) -> None:
+    """Write `data` as `<name>.csv` into `out`, to be shown as a table, and append it to `drawn`."""
+    write_atomically(out / f"{name}.csv", data.to_csv(index=False))
+    drawn.append(Drawn(name, caption, out / f"{name}.csv"))
 
 
 def seeds_in(table: pandas.DataFrame) -> str:

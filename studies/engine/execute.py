@@ -20,7 +20,7 @@ from studies.engine.worker import Owner, work, work_here
 
 EXECUTORS = ("debug", "local", "slurm")
 _POLL = 0.2  # seconds between two looks at the folder
-_PATIENCE = 10.0  # seconds that workers are given to end
+_PATIENCE = 60.0  # seconds that workers are given to end
 _WEEK = 7 * 24 * 60  # minutes; what limits a job is its own limit
 _WARM = "studies.engine.warm"
 
@@ -72,10 +72,13 @@ class Execution:
             return
         executor = self._submitit()
         owner = Owner.of_this_process(self.folder) if self.executor == "local" else None
+        at_a_time = min(self.jobs, len(jobs))
+        # Here, all jobs start as copies of one process; on a cluster each has a place of its own.
+        places = [at_a_time] if self.executor == "local" else [1] * at_a_time
         with executor.batch():
             workers = [
-                executor.submit(work, list(jobs), self.threads_each, list(self.preload), owner)
-                for _ in range(min(self.jobs, len(jobs)))
+                executor.submit(work, list(jobs), places_here, self.threads_each, list(self.preload), owner)
+                for places_here in places
             ]
         try:
             yield from _watch(jobs, workers)

@@ -60,6 +60,7 @@ def write_study(out: Path, study: str, version: int, argv: Sequence[str], grid: 
         "version": version,
         "tnqrnn": origin["packages"]["tnqrnn"],
         "command": " ".join(["tnqrnn", "study", study, *argv]),
+        "argv": list(argv),
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "grid": grid,
         "environment": origin,

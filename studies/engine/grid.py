@@ -53,14 +53,22 @@ class Grid:
         Raises:
             InvalidInput: A name is unknown, or a value is not of the expected kind.
         """
-        kinds = _settings(who, _content(who, shipped), shipped)
-        content = _content(who, path)
-        given = _settings(who, content, path)
+        return cls._of(who, _content(who, path), str(path), shipped)
+
+    @classmethod
+    def from_yaml(cls, who: str, text: str, where: str, shipped: Path) -> Self:
+        """Return the grid that `as_yaml` wrote; `where` it was found is named in refusals."""
+        return cls._of(who, yaml.safe_load(text), where, shipped)
+
+    @classmethod
+    def _of(cls, who: str, content: Mapping[str, Any], where: str, shipped: Path) -> Self:
+        known = _content(who, shipped)
+        kinds, given = _settings(who, known, str(shipped)), _settings(who, content, where)
         for name in given:
-            _require_known(who, str(path), name, kinds)
-        seeds = content.get("seeds", _content(who, shipped).get("seeds"))
-        grid = cls(who, {**kinds, **given}, require_seeds(who, seeds), kinds=kinds)
-        return grid.limited(**_mapping(who, path, content, "limits"))
+            _require_known(who, where, name, kinds)
+        seeds = require_seeds(who, content.get("seeds", known.get("seeds")))
+        grid = cls(who, {**kinds, **given}, seeds, kinds=kinds)
+        return grid.limited(**_mapping(who, where, content, "limits"))
 
     def limited(self, **limits: Any) -> Self:
         """Return the same grid with other limits; refuses unknown and impossible ones."""
@@ -146,23 +154,23 @@ def _content(who: str, path: Path) -> dict[str, Any]:
     return content
 
 
-def _settings(who: str, content: Mapping[str, Any], path: Path) -> dict[str, list[Any]]:
+def _settings(who: str, content: Mapping[str, Any], where: str) -> dict[str, list[Any]]:
     """Return all values by setting, one for those that are fixed."""
-    axes, fixed = (_mapping(who, path, content, part) for part in ("axes", "fixed"))
+    axes, fixed = (_mapping(who, where, content, part) for part in ("axes", "fixed"))
     for name, values in axes.items():
         if not isinstance(values, list):
             raise InvalidInput(
                 f"{who}: axes.{name} must be a list such as [1, 2], got {values!r}; or put it under fixed."
             )
         if name in fixed:
-            raise InvalidInput(f"{who}: {name} stands under axes and under fixed in {path}; leave one out.")
+            raise InvalidInput(f"{who}: {name} stands under axes and under fixed in {where}; leave one out.")
     return {**axes, **{name: [value] for name, value in fixed.items()}}
 
 
-def _mapping(who: str, path: Path, content: Mapping[str, Any], part: str) -> dict[str, Any]:
+def _mapping(who: str, where: str, content: Mapping[str, Any], part: str) -> dict[str, Any]:
     value = content.get(part)
     if value is not None and not isinstance(value, Mapping):
-        raise InvalidInput(f"{who}: {part} in {path} must hold values by name, such as 'a: 1', got {value!r}.")
+        raise InvalidInput(f"{who}: {part} in {where} must hold values by name, such as 'a: 1', got {value!r}.")
     return dict(value or {})
 
 

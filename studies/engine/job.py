@@ -58,6 +58,7 @@ class Job:
     failure: Path
     log: Path
     limits: Limits = Limits()
+    label: str = ""  # what people read; the name where it says enough
     kinds: tuple[str, ...] = ()  # jobs of one kind take about as long; the more special first
     expected_seconds: float | None = None
 

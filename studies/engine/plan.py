@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,12 @@ class Plan:
         most = int(_SHARE_OF_MEMORY * psutil.virtual_memory().total) // jobs if gib is None else int(gib * 2**30)
         return cls(study, grid, out, cells, Limits(grid.seconds, most))
 
+    def label(self, cell: Cell) -> str:
+        """Return what tells a cell from the others: "qubits 6, seed 0"."""
+        varied = [name for name, values in self.grid.values.items() if len(values) > 1]
+        told = [f"{name} {cell.settings[name]}" for name in varied if cell.settings.get(name) is not None]
+        return ", ".join([*told, f"seed {cell.seed}"])
+
     def over_budget(self, cell: Cell) -> str | None:
         """Say why a cell is not started; None if it is."""
         price, limits = cell.price, self.limits
@@ -71,7 +77,7 @@ class Plan:
         """
         jobs = []
         for cell in self.cells:
-            job = cell.job(self.limits, origin)
+            job = replace(cell.job(self.limits, origin), label=self.label(cell))
             put_aside_unreadable(job.result)
             failure = job.read_failure()
             if job.is_done():

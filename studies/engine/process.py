@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from backends.errors import InvalidInput
+from backends.errors import InvalidInput, NotEnoughMemory
 from backends.memory import format_bytes
 from lightning_modules.errors import TrainingStopped
 from studies.engine.job import FAILED, OVER_BUDGET, Job, Limits, OverBudgetError, claimed
@@ -59,10 +59,10 @@ def attempt(job: Job) -> None:
     """Carry out a job in this process and record why it failed, if so; interrupts pass."""
     try:
         job.target(*job.arguments)
+    except (OverBudgetError, NotEnoughMemory, MemoryError) as excess:
+        _record(job, OVER_BUDGET, str(excess) or "it does not fit the memory.")
     except (InvalidInput, TrainingStopped) as refusal:
         _record(job, FAILED, str(refusal))
-    except (OverBudgetError, MemoryError) as excess:
-        _record(job, OVER_BUDGET, str(excess) or "it does not fit the memory.")
     except Exception as error:  # whatever else goes wrong in one job, the others are to go on
         traceback.print_exc()
         status = OVER_BUDGET if "not enough memory" in str(error) else FAILED  # torch's allocator has no type for it

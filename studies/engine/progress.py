@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from studies.engine.execute import Execution, Outcome
-from studies.engine.job import DONE, MISSING, Job
+from studies.engine.job import MISSING, Job
 
 
 def follow(execution: Execution, jobs: Sequence[Job], console: Console) -> None:
@@ -88,5 +88,4 @@ def _line(outcome: Outcome, number: int, total: int, remaining: str) -> str:
     ended = f"{failure.status.upper().replace('_', ' ')}: {failure.error}" if failure else outcome.status
     if outcome.status == MISSING:
         ended = "stopped"
-    assert ended or outcome.status == DONE
-    return f"{number}/{total}  {outcome.job.name}  {outcome.seconds:.1f} s  {ended}  ({remaining})"
+    return f"{number}/{total}  {outcome.job.label or outcome.job.name}  {outcome.seconds:.1f} s  {ended}  ({remaining})"

@@ -85,11 +85,6 @@ class Cell:
         directory = RunDirectory.of(out / "cells", study.name, seed, identity)
         return cls(study, settings, seed, study.price(settings), directory)
 
-    @property
-    def label(self) -> str:
-        """The settings in a line."""
-        return ", ".join(f"{name} {value}" for name, value in self.settings.items())
-
     def job(self, limits: Limits, origin: Mapping[str, Any]) -> Job:
         """Return the work that measures it; `origin` (versions, commit) is kept with the result."""
         from studies.engine.cell import measure_cell

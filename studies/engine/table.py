@@ -12,8 +12,6 @@ import pandas
 from studies.engine.job import DONE, MISSING, read_failure
 from studies.engine.study import Cell
 
-FIXED = ("seed", "status", "error", "seconds", "threads", "folder")
-
 
 def read_result(path: Path) -> dict[str, Any] | None:
     """Return the content of a result.json; None if it is not there or cannot be read."""
@@ -36,13 +34,10 @@ def table_of(cells: Sequence[Cell]) -> pandas.DataFrame:
     )
 
 
-def write_table(table: pandas.DataFrame, path: Path) -> None:
-    """Write the scalars of a table as CSV; lists stay in the cells' own files."""
-    from lightning_modules.run_directory import write_atomically
-
+def in_file(table: pandas.DataFrame) -> pandas.DataFrame:
+    """Return the columns that a CSV can have: scalars, and the folder by its name; lists stay in the cells' files."""
     scalars = [name for name in table.columns if not table[name].map(lambda value: isinstance(value, list)).any()]
-    shown = table[scalars].assign(folder=[Path(folder).name for folder in table["folder"]])
-    write_atomically(path, shown.to_csv(index=False))
+    return table[scalars].assign(folder=[Path(folder).name for folder in table["folder"]])
 
 
 def _row(cell: Cell) -> dict[str, Any]:
@@ -54,7 +49,10 @@ def _row(cell: Cell) -> dict[str, Any]:
         fixed = {"status": DONE, "error": None, "seconds": result["seconds"], "threads": threads, "folder": str(path)}
         return {**row, **fixed, **_flat(result["values"])}
     failure = read_failure(path / "failure.json")
-    status, error = (failure.status, failure.error) if failure else (MISSING, "it was not measured yet.")
+    missing = "its result.json cannot be read; the same command measures it again."
+    if not cell.directory.is_done():
+        missing = "it was not measured yet."
+    status, error = (failure.status, failure.error) if failure else (MISSING, missing)
     return {**row, "status": status, "error": error, "seconds": None, "threads": None, "folder": str(path)}
 
 

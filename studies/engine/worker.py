@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,7 @@ class Owner:
             return False
 
 
-def work(jobs: Sequence[Job], threads: int, preload: Sequence[str], owner: Owner | None) -> int:
+def work(jobs: Sequence[Job], at_a_time: int, threads: int, preload: Sequence[str], owner: Owner | None) -> int:
     """Carry out what is not settled, each job in a process of its own; return how many were carried out here.
 
     With an `owner`, this process ends when that one is gone, and what is under way with it.
@@ -55,10 +56,15 @@ def work(jobs: Sequence[Job], threads: int, preload: Sequence[str], owner: Owner
     if owner is not None:
         _end_with(owner)
     processes = server(preload)
-    count, found = 0, True
-    while found:  # another round: what another worker had taken may have been left behind
-        done = [carry_out(job, threads, processes) for job in jobs if not job.is_settled()]
-        count, found = count + sum(done), any(done)
+
+    def one(job: Job) -> bool:
+        return not job.is_settled() and carry_out(job, threads, processes)
+
+    count, found = 0, 1
+    with ThreadPoolExecutor(at_a_time) as pool:
+        while found:  # another round: what another worker had taken may have been left behind
+            found = sum(pool.map(one, jobs))
+            count += found
     return count
 
 

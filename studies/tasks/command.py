@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -13,8 +14,13 @@ from lightning_modules.cli import exit_code
 from lightning_modules.errors import TrainingStopped
 from lightning_modules.run_directory import alone_in, require_writable
 from studies.arguments import Parser
+from studies.engine.folder import read_study, require_same_study, write_study
 from studies.tasks.grid import Grid
 
+if TYPE_CHECKING:
+    from studies.tasks.study import StudyOfTasks
+
+NAME, VERSION = "tasks", 1
 _DEFAULTS = Path(__file__).parent.parent / "conf" / "tasks.yaml"
 DESCRIPTION = """Train every task with every cell and seed at equal parameter counts, and write one table and one figure
 per task. What is done already is not done again: the same command given once more goes on where it was stopped, and
@@ -41,26 +47,33 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def write_again(out: Path) -> list[Path]:
+    """Write the report of what was asked for last in a folder; trains nothing.
+
+    Raises:
+        InvalidInput: The folder holds another study, or its YAML file is gone.
+    """
+    require_same_study(out, NAME, VERSION)
+    argv = read_study(out)["argv"]
+    return _planned(_parser().parse_args(argv), out).report(_command(argv))
+
+
 def _run(argv: Sequence[str]) -> None:
     given = _parser().parse_args(argv)
     require_positive_int("tnqrnn study tasks", "--jobs", given.jobs)
-    grid = Grid.read(given.conf).select(given.tasks, given.cells, given.seeds)
     require_writable(given.out, "--out")
-    # Torch and Lightning take seconds to import, so that waits until the request is known to make sense.
-    from studies.tasks.study import StudyOfTasks
-
-    console = Console(width=None if Console().is_terminal else 150)
-    study = StudyOfTasks.planned(grid, given.out, console)
+    require_same_study(given.out, NAME, VERSION)
+    study = _planned(given, given.out)
     if given.dry_run:
-        study.show(console)
+        study.show(_console())
         return
     with alone_in(given.out, "tnqrnn study tasks", "choose another --out"):
         try:
             if not given.report_only:
-                study.carry_out(given.jobs, console)
+                write_study(given.out, NAME, VERSION, argv, given.conf.read_text())
+                study.carry_out(given.jobs, _console())
         finally:
-            command = " ".join(["tnqrnn", "study", "tasks", *argv])
-            for path in study.report(command):
+            for path in study.report(_command(argv)):
                 print(f"written: {path}")
     unfinished = study.unfinished()
     if unfinished:
@@ -68,3 +81,19 @@ def _run(argv: Sequence[str]) -> None:
             f"tnqrnn study tasks: not everything was done, some is without a result ({unfinished}); "
             f"{given.out / 'results.md'} says why, and the same command tries it again."
         )
+
+
+def _planned(given: argparse.Namespace, out: Path) -> StudyOfTasks:
+    grid = Grid.read(given.conf).select(given.tasks, given.cells, given.seeds)
+    # Torch and Lightning take seconds to import, so that waits until the request is known to make sense.
+    from studies.tasks.study import StudyOfTasks
+
+    return StudyOfTasks.planned(grid, out, _console())
+
+
+def _console() -> Console:
+    return Console(width=None if Console().is_terminal else 150)
+
+
+def _command(argv: Sequence[str]) -> str:
+    return " ".join(["tnqrnn", "study", NAME, *argv])

@@ -28,19 +28,24 @@ def header(results: Sequence[TaskResults], command: str, now: str) -> list[str]:
     rows = [row for task in results for row in task.rows]
     done = [row for row in rows if row.status == "done"]
     refused = sum(len(task.refused) for task in results)
-    facts = [
-        f"- written {now} by `{command}`",
+    counted = (
         f"- {len(rows)} runs planned: {len(done)} done, {sum(row.status == 'failed' for row in rows)} failed, "
-        f"{sum(row.status == 'missing' for row in rows)} missing; cells refused: {refused}",
-        *(f"- {name}: {_values(done, name)}" for name in ("commit", "python", "platform", "device", "threads")),
-        f"- versions: {_versions(done)}",
-        *(
-            f"- data of {task.task.name}: {task.reference.planned.data_kind}, sha256 "
-            f"`{task.reference.planned.data_sha256}`"
-            for task in results
-        ),
+        f"{sum(row.status == 'missing' for row in rows)} missing; cells refused: {refused}"
+    )
+    listed = [f"- {name}: {value}" for name, value in facts(results, command, now)]
+    return ["# Every task with every cell at equal parameter counts", "\n".join([counted, *listed]), READING]
+
+
+def facts(results: Sequence[TaskResults], command: str, now: str) -> list[tuple[str, str]]:
+    """Return where the numbers come from, by name."""
+    done = [row for task in results for row in task.rows if row.status == "done"]
+    data = [(task.task.name, task.reference.planned) for task in results]
+    return [
+        ("written", f"{now} by `{command}`"),
+        *((name, _values(done, name)) for name in ("commit", "python", "platform", "device", "threads")),
+        ("versions", _versions(done)),
+        *((f"data of {name}", f"{planned.data_kind}, sha256 `{planned.data_sha256}`") for name, planned in data),
     ]
-    return ["# Every task with every cell at equal parameter counts", "\n".join(facts), READING]
 
 
 def _values(rows: Sequence[RunRow], name: str) -> str:

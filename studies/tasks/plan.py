@@ -109,7 +109,7 @@ def train(arguments: Sequence[str]) -> None:
 
 def fit_arguments(task: TaskEntry, settings: Mapping[str, Any], runs: Path, seed: int) -> list[str]:
     """Return the command line of `tnqrnn fit` for these settings."""
-    given = [part for name, value in settings.items() for part in (f"--{name}", _as_text(value))]
+    given = [part for name, value in settings.items() for part in (f"--{name}", as_text(value))]
     return ["--config", task.config, *given, "--runs", str(runs), "--seed", str(seed)]
 
 
@@ -177,6 +177,6 @@ class _Planner:
         return prepare_run(fit_arguments(self._task, settings, self._runs, self._grid.seeds[0]))
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """Write a setting as the command line reads it."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -6,7 +6,6 @@ Tasks on real and on synthetic data stand apart, and no number is taken over sev
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas
@@ -21,7 +20,9 @@ _MUCH = 1.2
 HEADINGS = {"real": "Real data", "synthetic": "Synthetic data"}
 
 
-def write_report(results: Sequence[TaskResults], reference: str, command: str, settings: str, out: Path) -> list[Path]:
+def write_report(
+    results: Sequence[TaskResults], reference: str, command: str, now: str, settings: str, out: Path
+) -> list[Path]:
     """Write results.md, runs.csv and the figures into `out`, and return their paths.
 
     `command` is what was asked for, `settings` the YAML of the study.
@@ -29,10 +30,9 @@ def write_report(results: Sequence[TaskResults], reference: str, command: str, s
     out.mkdir(parents=True, exist_ok=True)
     table = pandas.DataFrame([row.flat() for task in results for row in task.rows])
     write_atomically(out / "runs.csv", table.to_csv(index=False))
-    figures = [out / f"{task.task.name}.png" for task in results]
-    for task, path in zip(results, figures, strict=True):
+    figures = [out / f"{task.task.name}.{suffix}" for suffix in ("png", "svg") for task in results]
+    for task, path in zip([*results, *results], figures, strict=True):
         draw_task(task, path)
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     parts = [*header(results, command, now), *_body(results, reference), *_unfinished(results), *_settings(settings)]
     write_atomically(out / "results.md", "\n\n".join(parts) + "\n")
     return [out / "results.md", out / "runs.csv", *figures]
@@ -50,21 +50,26 @@ def _body(results: Sequence[TaskResults], reference: str) -> list[str]:
 def task_section(results: TaskResults, reference: str) -> list[str]:
     """Return heading, table, sentences and figure of one task."""
     planned = results.reference.planned
+    sentences = verdict(results, reference)
+    return [
+        f"### {planned.task.name}",
+        about(results),
+        _table(results),
+        "\n".join(f"- {sentence}" for sentence in sentences),
+        f"![{planned.task.name}: test {planned.metric} of every seed, cell by cell]({planned.task.name}.png)",
+    ]
+
+
+def about(results: TaskResults) -> str:
+    """Say what was trained on what, and how its metric is to be read."""
+    planned = results.reference.planned
     direction = "lower" if planned.lower_is_better else "higher"
     lines = "; ".join(f"{label}: {value:.4g}" for label, value in results.lines.items())
-    about = (
+    return (
         f"Configuration `{planned.task.config}`, {planned.data_kind} data (sha256 `{planned.data_sha256[:12]}`), test "
         f"{planned.metric} ({direction} is better). Wanted of every cell: {planned.target} trained parameters."
         + (f" To compare with: {lines}." if lines else "")
     )
-    sentences = verdict(results, reference)
-    return [
-        f"### {planned.task.name}",
-        about,
-        _table(results, reference),
-        "\n".join(f"- {sentence}" for sentence in sentences),
-        f"![{planned.task.name}: test {planned.metric} of every seed, cell by cell]({planned.task.name}.png)",
-    ]
 
 
 def verdict(results: TaskResults, reference: str) -> list[str]:
@@ -120,17 +125,23 @@ def _by(cell: CellSummary, metric: str, *, lost: bool) -> str:
     )
 
 
-def _table(results: TaskResults, reference: str) -> str:
-    metric, further = results.metric, list(results.task.further)
-    headings = [
-        "cell", "data", "width", "embedding", "cell parameters", "deviation", "head", "total",
-        f"{metric}, mean ± std", "n", *further, f"difference to {reference}", "by seed", "Cliff's δ", "p",
-        "training s", "inference ms/sample", "memory MiB",
-    ]  # fmt: skip
-    rows = [_cells(cell, further) for cell in results.cells]
+def _table(results: TaskResults) -> str:
+    headings, rows = table_of(results)
     left = {"cell", "data", "width", "by seed"}
     rule = [":--" if heading in left else "--:" for heading in headings]
     return "\n".join("| " + " | ".join(line) + " |" for line in (headings, rule, *rows))
+
+
+def table_of(results: TaskResults) -> tuple[list[str], list[list[str]]]:
+    """Return headings and rows of the table of one task."""
+    further = list(results.task.further)
+    reference = results.reference.planned.cell.name
+    headings = [
+        "cell", "data", "width", "embedding", "cell parameters", "deviation", "head", "total",
+        f"{results.metric}, mean ± std", "n", *further, f"difference to {reference}", "by seed", "Cliff's δ", "p",
+        "training s", "inference ms/sample", "memory MiB",
+    ]  # fmt: skip
+    return headings, [_cells(cell, further) for cell in results.cells]
 
 
 def _cells(cell: CellSummary, further: Sequence[str]) -> list[str]:
@@ -169,19 +180,24 @@ def _number(value: float | None, form: str) -> str:
     return "–" if value is None else f"{value:{form}}"
 
 
-def _unfinished(results: Sequence[TaskResults]) -> list[str]:
-    """List every run without a result, and why."""
+def unfinished(results: Sequence[TaskResults]) -> list[tuple[str, str, str]]:
+    """Return every run without a result: what it is, its status, and why."""
     lines = [
-        f"- {row.planned.task.name}, {row.planned.cell.name}, seed {row.seed}: {row.error or 'missing'}"
+        (f"{row.planned.task.name}, {row.planned.cell.name}, seed {row.seed}", row.status, row.error or "missing")
         for task in results
         for row in task.rows
         if row.status != "done"
     ]
-    lines += [
-        f"- {refused.task.name}, {refused.cell.name}: refused before it started: {refused.error}"
+    return lines + [
+        (f"{refused.task.name}, {refused.cell.name}", "refused", f"refused before it started: {refused.error}")
         for task in results
         for refused in task.refused
     ]
+
+
+def _unfinished(results: Sequence[TaskResults]) -> list[str]:
+    """List every run without a result, and why."""
+    lines = [f"- {what}: {why}" for what, _, why in unfinished(results)]
     return ["## Runs without a result", "\n".join(lines) if lines else "None: every run that was planned is done."]
 
 

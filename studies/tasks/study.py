@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +16,9 @@ from rich.table import Table
 
 from studies.engine.execute import Execution
 from studies.engine.progress import follow
+from studies.report.pages import write_report as write_page
 from studies.tasks.grid import Grid
+from studies.tasks.page import page_of
 from studies.tasks.plan import PlannedCell, PlannedRun, RefusedCell, plan_task
 from studies.tasks.report import write_report
 from studies.tasks.results import read_task
@@ -70,7 +73,12 @@ class StudyOfTasks:
         results = [read_task(self.grid, plans, self.out) for plans in self.plans.values()]
         asked = {name: value for name, value in asdict(self.grid).items() if name != "every_cell"}
         settings = yaml.safe_dump(asked, sort_keys=False, default_flow_style=None, width=110)
-        return write_report(results, self.grid.reference, command, settings, self.out)
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        written = write_report(results, self.grid.reference, command, now, settings, self.out)
+        return [
+            *written,
+            *write_page(page_of(results, self.grid.reference, command, now, settings, self.out), self.out),
+        ]
 
     def _planned(self) -> list[PlannedCell]:
         return [plan for plans in self.plans.values() for plan in plans if isinstance(plan, PlannedCell)]

@@ -1,0 +1,1 @@
+"""Reports of studies: one self-contained HTML file, and the same in Markdown."""

@@ -1,0 +1,48 @@
+"""Writing a report: report.html, which needs nothing beside it, and report.md, which shows the SVG files beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lightning_modules.run_directory import write_atomically
+from studies.report.contents import Report
+
+
+def write_report(report: Report, out: Path) -> list[Path]:
+    """Write report.html and report.md into `out`, and return their paths."""
+    pages = []
+    for suffix in ("html", "md"):
+        environment = Environment(
+            loader=PackageLoader("studies.report"),
+            autoescape=suffix == "html",
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters |= {"shown": shown, "in_cell": in_cell, "sort_key": sort_key}
+        text = environment.get_template(f"report.{suffix}.j2").render(report=report)
+        write_atomically(out / f"report.{suffix}", text.rstrip() + "\n")
+        pages.append(out / f"report.{suffix}")
+    return pages
+
+
+def shown(value: Any) -> str:
+    """Return a value as people read it: four digits of a number, a dash for nothing."""
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() and abs(value) < 1e6 else f"{value:.4g}"
+    return str(value)
+
+
+def in_cell(value: Any) -> str:
+    """Return a value for a cell of a Markdown table."""
+    return " ".join(shown(value).split()).replace("|", "\\|")
+
+
+def sort_key(value: Any) -> str:
+    """Return what a column is sorted by: numbers as they are, also where they are shown shorter."""
+    return repr(float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else str(value or "")

@@ -1,0 +1,81 @@
+"""Which backend is the faster one, in the plane of qubits and bond dimension."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas
+from matplotlib.ticker import NullLocator
+
+from studies.engine.drawing import Drawn, drawing, seeds_in
+from studies.scaling.fits import break_even, medians, truncates
+from studies.style import COLOURS, EXACT
+
+# Told apart by form as well: filled, hollow, crosses.
+LOOKS: dict[str, Any] = {
+    "MPS faster": {"marker": "o", "color": COLOURS[0]},
+    "MPS measured, statevector over budget": {"marker": "D", "color": COLOURS[0]},
+    "statevector faster": {"marker": "s", "color": COLOURS[1], "markerfacecolor": "none"},
+    "χ does not bind: both are exact": {"marker": ".", "color": EXACT},
+    "not measured on both": {"marker": "1", "color": EXACT},
+    "MPS over budget": {"marker": "x", "color": COLOURS[1]},
+}
+
+
+def verdicts(table: pandas.DataFrame) -> pandas.DataFrame:
+    """Return, for every bond dimension and number of qubits in the grid, which backend is faster, and by how much.
+
+    `ratio`: seconds of the statevector over those of the MPS, medians over the seeds; empty where one was not measured.
+    """
+    found = medians(table, "step_seconds").set_index(["backend", "max_bond", "qubits"])["median"]
+    exact = {n: value for (backend, _, n), value in found.items() if backend == "statevector"}
+    own = {(bond, n): value for (backend, bond, n), value in found.items() if backend == "mps"}
+    over = {
+        (row.backend, row.max_bond if row.backend == "mps" else None, row.qubits)
+        for row in table[table["status"] == "over_budget"].itertuples()
+    }
+    rows = []
+    for (bond, n), _ in table[table["backend"] == "mps"].groupby(["max_bond", "qubits"]):
+        ratio = exact[n] / own[bond, n] if n in exact and (bond, n) in own else None
+        if not truncates(int(n), int(bond)):
+            verdict = "χ does not bind: both are exact"
+        elif ratio is not None:
+            verdict = "MPS faster" if ratio > 1 else "statevector faster"
+        elif (bond, n) in own and ("statevector", None, n) in over:
+            verdict = "MPS measured, statevector over budget"
+        elif ("mps", bond, n) in over:
+            verdict = "MPS over budget"
+        else:
+            verdict = "not measured on both"
+        rows.append({"max_bond": int(bond), "qubits": int(n), "verdict": verdict, "ratio": ratio})
+    return pandas.DataFrame(rows)
+
+
+def draw_plane(drawn: list[Drawn], out: Path, name: str, table: pandas.DataFrame, about: str) -> None:
+    """Draw the verdicts, and the line on which both states are the same number of numbers."""
+    data = verdicts(table)
+    bonds = sorted(data["max_bond"].unique())
+    data["memory_break_even_qubits"] = [break_even(bond) for bond in data["max_bond"]]
+    caption = (
+        "Which backend takes less time for a training step. The line is the memory break-even: from there on, to the "
+        f"right, the MPS is fewer numbers than all amplitudes. {about}."
+    )
+    with drawing(drawn, out, name, caption, data, width=7.5) as canvas:
+        axes = canvas.add_subplot()
+        for verdict, style in LOOKS.items():
+            part = data[data["verdict"] == verdict]
+            if len(part):
+                axes.plot(part["qubits"], part["max_bond"], linestyle="none", label=verdict, **style)
+        axes.plot([break_even(bond) for bond in bonds], bonds, color=EXACT, linestyle="--", label="memory break-even")
+        axes.set_yscale("log", base=2)
+        axes.set_xscale("log")
+        axes.set_yticks(bonds, [str(bond) for bond in bonds])
+        sizes = sorted(data["qubits"].unique())
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xticks(sizes[:: 1 + len(sizes) // 10], [str(n) for n in sizes[:: 1 + len(sizes) // 10]])
+        axes.minorticks_off()
+        axes.set_xlabel("qubits n")
+        axes.set_ylabel("bond dimension χ")
+        axes.set_title(f"who is faster, {seeds_in(table)}")
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
