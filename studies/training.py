@@ -8,15 +8,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from backends.choice import timestep_seconds
 from backends.errors import InvalidInput
 from lightning_modules.runs import PreparedRun, TrainedRun, prepare_run, run_command
 from lightning_modules.task import SequenceTask
 from studies.engine.study import Price
 from tnqrnn import QRNNCell
 
-# Seconds of a training step of a timestep, fitted to the shipped studies on one core: within a factor of three.
-_STEP_SECONDS, _PER_AMPLITUDE = 1e-3, 1.5e-9
-_TRUNCATED_SECONDS, _PER_BOND_ENTRY = 3e-3, 2e-6
+_TIMESTEP_SECONDS = 1e-3  # of a training step, whatever it simulates: controller, autograd, optimiser
 _IMPORTS_SECONDS = 5.0
 PROCESS_BYTES = 700 * 2**20  # Python, torch, Lightning and a compiled kernel
 
@@ -65,19 +64,14 @@ def training_price(
     cell = watched(prepared.model)
     train = settings["epochs"] * len(prepared.data.train_dataloader())
     test = 2 * len(prepared.data.test_dataloader())
-    steps, batch, n = prepared.data.sequence_length, prepared.data.batch_size, cell.backend.n_qubits
-    gates = len(cell.circuit)
+    steps, batch, qubits = prepared.data.sequence_length, prepared.data.batch_size, cell.backend.n_qubits
     seconds = _IMPORTS_SECONDS
     for count, bonds in ((train, trained_with), (test, tested_with)):
-        seconds += sum(count * steps * _step_seconds(bond, batch, n, gates) for bond in bonds)
-    stored = 3 * steps * batch * 2**n * cell.backend.dtype.itemsize
+        for bond in bonds:
+            exact, truncated = timestep_seconds(cell.circuit, bond, batch)
+            seconds += count * steps * (_TIMESTEP_SECONDS + (exact if bond is None else truncated))
+    stored = 3 * steps * batch * cell.backend.dtype.itemsize << qubits
     return Price(seconds, PROCESS_BYTES + stored)
-
-
-def _step_seconds(bond: int | None, batch: int, n_qubits: int, gates: int) -> float:
-    if bond is None:
-        return _STEP_SECONDS + batch * gates * (1 << n_qubits) * _PER_AMPLITUDE
-    return gates / 3.0 * (_TRUNCATED_SECONDS + batch * bond**2 * _PER_BOND_ENTRY)
 
 
 @lru_cache(maxsize=64)

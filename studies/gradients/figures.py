@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ def figures(table: pandas.DataFrame, out: Path) -> list[Drawn]:
     draw_norms(drawn, out, done, n)
     draw_reach(drawn, out, done, n)
     draw_variance(drawn, out, done, n)
-    draw_depth(drawn, out, done, n)
+    draw_plateau(drawn, out, done, n)
     return drawn
 
 
@@ -90,71 +89,79 @@ def draw_reach(drawn: list[Drawn], out: Path, done: pandas.DataFrame, n: str) ->
         left.set_xlabel(f"timesteps T ({where_n})")
         right.set_xlabel(f"qubits n ({where_t})")
         left.set_ylabel("|dC/dh(1)|  (readout per unit of the state)")
-        left.xaxis.set_major_locator(MaxNLocator(integer=True))
+        left.set_xscale("log", base=2)
+        left.xaxis.set_major_formatter("{x:g}")
         right.xaxis.set_major_locator(MaxNLocator(integer=True))
         canvas.legend(loc="outside lower center", ncols=2, fontsize="small")
         canvas.suptitle(f"how much of the gradient reaches the first timestep ({n})")
 
 
 def draw_variance(drawn: list[Drawn], out: Path, done: pandas.DataFrame, n: str) -> None:
-    """Variance over initialisations against n at the largest T, of all parameters and of the circuit's angles."""
-    part, where = _largest(done, "timesteps")
-    rows = [
-        {"of": variant, "derivatives": name, "n_qubits": row.n_qubits, "seed": row.seed, "variance": getattr(row, name)}
-        for name in ("variance", "variance_angles")
-        for variant, of_one in part.groupby("variant", sort=False)
-        for row in of_one.itertuples()
-        if not pandas.isna(getattr(row, name))
-    ]
-    data = pandas.DataFrame(rows)
-    data["exponent"] = [_exponent(data, row.of, row.derivatives) for row in data.itertuples()]
+    """Variance over initialisations against n, of all trained parameters, at the smallest and at the largest T."""
+    lengths = sorted({int(done["timesteps"].min()), int(done["timesteps"].max())})
+    part = done[done["timesteps"].isin(lengths)]
+    data = part[["variant", "n_qubits", "timesteps", "seed", "variance"]].copy()
+    data["exponent"] = [_exponent(_of(data, row.variant, row.timesteps), "variance") for row in data.itertuples()]
     caption = (
-        "Variance over random initialisations of the derivative of one readout, averaged over all trained parameters "
-        f"(left) and over those that are angles of the circuit (right), against the qubits n, at {where}; mean and "
+        "Variance over random initialisations of the derivative of one readout after the last timestep, averaged over "
+        f"all trained parameters, against the qubits n, for T = {' and '.join(map(str, lengths))} timesteps; mean and "
         f"standard deviation, {n}. b: the variance falls as 2^(-b n), fitted by seed, mean ± standard deviation. A "
-        "barren plateau has b > 0 (arXiv:1803.11173). A cell without qubits has 3 n units."
+        "cell without qubits has 3 n units."
     )
-    titles = {"variance": "all trained parameters", "variance_angles": "angles of the circuit"}
-    with drawing(drawn, out, "variance", caption, data, width=10.0, height=4.8) as canvas:
-        for axes, (name, title) in zip(canvas.subplots(1, 2), titles.items(), strict=True):
-            of_name = data[data["derivatives"] == name]
-            for index, variant in enumerate(done["variant"].unique()):
-                lines = of_name[of_name["of"] == variant]
+    with drawing(drawn, out, "variance", caption, data, width=5.0 * len(lengths), height=4.6) as canvas:
+        panels = canvas.subplots(1, len(lengths), squeeze=False)[0]
+        for axes, length in zip(panels, lengths, strict=True):
+            for index, variant in enumerate(data["variant"].unique()):
+                lines = _of(data, variant, length)
                 if not lines.empty:
-                    label = f"{variant}: b = {lines['exponent'].iloc[0]}"
-                    _line(axes, lines, "n_qubits", "variance", index, label)
-            axes.set_xlabel("qubits n")
-            axes.set_ylabel("variance of the derivative")
-            axes.set_title(title, fontsize="medium")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+                    _line(axes, lines, "n_qubits", "variance", index, f"{variant}: b = {lines['exponent'].iloc[0]}")
+            _qubit_axis(axes)
+            axes.set_title(f"T = {length}", fontsize="medium")
             axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize="x-small")
-        canvas.suptitle(f"variance over initialisations, {where} ({n})")
+        panels[0].set_ylabel("variance of the derivative in a parameter")
+        canvas.suptitle(f"variance over initialisations, all parameters ({n})")
 
 
-def draw_depth(drawn: list[Drawn], out: Path, done: pandas.DataFrame, n: str) -> None:
-    """Variance of the angles' derivatives against the layers of circuit that act in a whole sequence."""
+def draw_plateau(drawn: list[Drawn], out: Path, done: pandas.DataFrame, n: str) -> None:
+    """Variance of the derivative in the circuit's angles at the smallest T, against n and against the layers."""
     part = done[done["variance_angles"].notna()]
     if part.empty:
         return
-    data = part.assign(depth=part["n_layers"] * part["timesteps"])
-    data = data[["cell", "angle_scale", "n_qubits", "n_layers", "timesteps", "depth", "seed", "variance_angles"]]
-    panels = list(data.groupby(["cell", "angle_scale"], dropna=False, sort=False))
+    length = int(part["timesteps"].min())
+    part = part[part["timesteps"] == length]
+    data = part[["variant", "n_qubits", "n_layers", "angle_scale", "timesteps", "seed", "variance_angles"]].copy()
+    data["exponent"] = [_exponent(_of(data, row.variant, length), "variance_angles") for row in data.itertuples()]
+    scale = part["angle_scale"].max()  # NaN if there is only the usual start
+    deep = data[data["angle_scale"].isna() if pandas.isna(scale) else data["angle_scale"] == scale]
     caption = (
-        "Variance over random initialisations of the derivative of one readout in the circuit's angles, against the "
-        "depth: layers of circuit that act in a whole sequence (layers per timestep × timesteps); mean and standard "
-        f"deviation, {n}. One line per number of qubits."
+        "Variance over random initialisations of the derivative of one readout in an angle of the circuit, mean over "
+        f"the angles, T = {length}: left against the qubits n, right against the layers of the circuit "
+        f"({_start(scale)}); mean and standard deviation, {n}. b: the variance falls as 2^(-b n), fitted by seed, mean "
+        "± standard deviation. A barren plateau is a b well above 0 that grows with the layers (arXiv:1803.11173)."
     )
-    with drawing(drawn, out, "depth", caption, data, width=4.5 * len(panels) + 0.5) as canvas:
-        every = canvas.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-        for axes, ((cell, scale), lines) in zip(every, panels, strict=True):
-            for index, (qubits, line) in enumerate(lines.groupby("n_qubits")):
-                _line(axes, line, "depth", "variance_angles", index, f"n = {qubits}")
-            axes.set_xscale("log", base=2)
-            axes.set_xlabel("depth: layers × timesteps")
-            axes.set_title(f"{cell}, {_start(scale)}", fontsize="medium")
-        every[0].set_ylabel("variance of the derivative in an angle")
-        every[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-        canvas.suptitle(f"variance against depth ({n})")
+    with drawing(drawn, out, "plateau", caption, data, width=9.5, height=4.4) as canvas:
+        left, right = canvas.subplots(1, 2, sharey=True)
+        for index, variant in enumerate(data["variant"].unique()):
+            lines = _of(data, variant, length)
+            _line(left, lines, "n_qubits", "variance_angles", index, f"{variant}: b = {lines['exponent'].iloc[0]}")
+        for index, (qubits, lines) in enumerate(deep.groupby("n_qubits")):
+            _line(right, lines, "n_layers", "variance_angles", index, f"n = {qubits}")
+        _qubit_axis(left)
+        right.set_xscale("log", base=2)
+        right.set_xlabel(f"layers of the circuit ({_start(scale)})")
+        left.set_ylabel("variance of the derivative in an angle")
+        for axes in (left, right):
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize="x-small")
+        canvas.suptitle(f"barren plateaus, T = {length} ({n})")
+
+
+def _of(data: pandas.DataFrame, variant: object, timesteps: object) -> pandas.DataFrame:
+    return data[(data["variant"] == variant) & (data["timesteps"] == timesteps)]
+
+
+def _qubit_axis(axes: Axes) -> None:
+    axes.set_xlabel("qubits n")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _line(
@@ -172,15 +179,12 @@ def _line(
     axes.set_yscale("log", nonpositive="clip")
 
 
-def _exponent(data: pandas.DataFrame, variant: str, derivatives: str) -> str:
-    rows = data[(data["of"] == variant) & (data["derivatives"] == derivatives) & (data["variance"] > 0)]
-    found = slope_over_seeds(list(_lines(rows)))
+def _exponent(rows: pandas.DataFrame, quantity: str) -> str:
+    """Return b of 2^(-b n) with its spread over the seeds, as text."""
+    rows = rows[rows[quantity] > 0]
+    lines = [(line["n_qubits"], np.log2(line[quantity])) for _, line in rows.groupby("seed")]
+    found = slope_over_seeds(lines)
     return str(Slope(-found.mean, found.std, found.seeds)) if found else "not fitted"
-
-
-def _lines(rows: pandas.DataFrame) -> Iterator[tuple[Any, Any]]:
-    for _, line in rows.groupby("seed"):
-        yield line["n_qubits"], np.log2(line["variance"])
 
 
 def _largest(done: pandas.DataFrame, *names: str) -> tuple[pandas.DataFrame, str]:
