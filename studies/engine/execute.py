@@ -1,6 +1,7 @@
-"""Carrying out jobs, several at a time, through submitit: in this process, on this machine, or as a SLURM array.
+"""Carrying out jobs, several at a time, through submitit: on this machine, or as a SLURM array.
 
-Every executor starts the same workers; what they did is read from the folder.
+Either way the same workers are started, and what they did is read from the folder. "debug" starts nothing: one job
+after the other in this very process, without limits, for a debugger.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ class Execution:
         for job in jobs:
             job.failure.unlink(missing_ok=True)  # what failed before is tried again
         if self.executor == "debug":
-            yield from self._here(jobs)
+            for job in jobs:
+                work_here(job)
+                yield Outcome(job, job.seconds(), job.read_failure())
             return
         executor = self._submitit()
         owner = Owner.of_this_process(self.folder) if self.executor == "local" else None
@@ -89,12 +92,6 @@ class Execution:
             _wait_for(workers)
             if owner is not None:
                 owner.stop.unlink(missing_ok=True)
-
-    def _here(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
-        executor = self._submitit()
-        for job in jobs:
-            executor.submit(work_here, job).result()
-            yield Outcome(job, job.seconds(), job.read_failure())
 
     def _submitit(self) -> submitit.Executor:
         executor = submitit.AutoExecutor(folder=self.folder, cluster=self.executor)

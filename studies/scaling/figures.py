@@ -87,7 +87,8 @@ class _Set:
                 self._mark_crossovers(axes)
             _qubit_axis(axes, self._table)
             axes.set_ylabel(label)
-            axes.set_title(f"{self._title}, {seeds_in(self._table)}")
+            room = 6 + 9 * len(_lines(excess))  # points, for the crosses
+            axes.set_title(f"{self._title}, {seeds_in(self._table)}", pad=room)
             axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
     def _mark_excess(self, axes: Axes, data: pandas.DataFrame, excess: pandas.DataFrame) -> None:
@@ -100,7 +101,6 @@ class _Set:
             axes.plot(cells["qubits"], [height] * len(cells), transform=axes.get_xaxis_transform(), **style)
         if not excess.empty:
             axes.plot([], [], "x", color=EXACT, label="over budget")
-            axes.title.set_y(1.06 + 0.03 * len(known))
 
     def _mark_crossovers(self, axes: Axes) -> None:
         for number, crossover in enumerate(crossovers(self._table)):

@@ -35,7 +35,8 @@ def truncates(qubits: int, max_bond: int | None) -> bool:
 
 def break_even(max_bond: int) -> int:
     """Return the smallest number of qubits whose amplitudes are more numbers than the tensors of such an MPS."""
-    n = 2 * max(1, math.ceil(math.log2(max_bond))) + 1 if max_bond > 1 else 2
+    max_bond = int(max_bond)
+    n = 2
     while True:
         shapes = Layout.of(n, max_bond).shapes()
         if len(shapes) > 1 and 2**n > sum(left * width * right for left, width, right in shapes):

@@ -1,0 +1,81 @@
+"""A study that is killed at random moments ends with the same table as one that was left alone."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas
+import psutil
+import pytest
+
+from studies.engine.command import run_study
+from tests.studies.engine.squares.command import STUDY
+
+GRID = ["--number", *(str(number) for number in range(1, 9)), "--pause", "0.3"]
+TIMINGS = ["seconds"]
+
+
+def start(out: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.studies.engine.squares.command", "--out", str(out), "--jobs", "2", *GRID]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+
+
+def results(out: Path) -> int:
+    return len(list(out.glob("cells/*/result.json")))
+
+
+def killed(out: Path, patience: float) -> bool:
+    """Kill the command some time after it finished another cell; false where it came to its end before."""
+    process, before = start(out), results(out)
+    while results(out) == before and process.poll() is None:
+        time.sleep(0.02)
+    time.sleep(patience)
+    was_running = process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return was_running
+
+
+def workers_of(out: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if str(out) in " ".join(process.cmdline()):
+                found.append(process)
+        except psutil.Error:  # ended meanwhile
+            continue
+    return found
+
+
+def kill_and_compare(tmp_path: Path, kills: int) -> None:
+    assert run_study(STUDY, ["--out", str(tmp_path / "alone"), "--executor", "debug", "--jobs", "1", *GRID]) == 0
+    out, moments = tmp_path / "out", random.Random(0)
+    done = [killed(out, moments.uniform(0, 1)) for _ in range(kills)]
+    assert any(done)
+    # What the killed command had started ends by itself, and soon.
+    for _ in range(300):
+        if not workers_of(out):
+            break
+        time.sleep(0.1)
+    assert not workers_of(out)
+    process = start(out)
+    assert process.wait() == 0
+    alone, after = (pandas.read_csv(folder / "cells.csv").drop(columns=TIMINGS) for folder in (tmp_path / "alone", out))
+    pandas.testing.assert_frame_equal(alone, after)
+
+
+def test_a_killed_study_ends_with_the_same_table(tmp_path: Path) -> None:
+    kill_and_compare(tmp_path, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_study_killed_ten_times_ends_with_the_same_table(tmp_path: Path) -> None:
+    kill_and_compare(tmp_path, 10)
