@@ -21,7 +21,7 @@ def first_sequences(data: SequenceData, samples: int) -> Batch:
     return dataset[list(range(min(samples, len(dataset))))]
 
 
-def tested(model: SequenceTask, data: SequenceData, headline: str) -> tuple[float, float]:
+def evaluated(model: SequenceTask, data: SequenceData, headline: str) -> tuple[float, float]:
     """Return metric and loss on the whole test set."""
     with quiet_lightning():
         trainer = Trainer(

@@ -25,7 +25,7 @@ from studies.compare.measure import (
 )
 from studies.compare.rows import Comparison, Row
 from studies.compare.table import comparison_table
-from studies.evaluation import features, first_sequences, require_qrnn, tested
+from studies.evaluation import evaluated, features, first_sequences, require_qrnn
 from studies.saved import stored_for_backward
 
 _EXACT = 0  # stands for the exact state among the bond dimensions
@@ -49,7 +49,7 @@ def compare(run: TrainedRun, bonds: list[int], samples: int) -> Comparison:
     metrics: dict[int, tuple[float, float]] = {}
     gradients: dict[int, Tensor] = {}
     for bond, model in track(models.items(), "comparing", console=Console(stderr=True), transient=True):
-        metrics[bond] = tested(model, data, run.task.headline)
+        metrics[bond] = evaluated(model, data, run.task.headline)
         gradients[bond] = gradient(model, partial(_loss, model, batch))
         if bond != _EXACT:
             deviations[bond] = deviation(cells[_EXACT], cells[bond], x, exact_run)

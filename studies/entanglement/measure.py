@@ -14,7 +14,7 @@ from torch import Tensor
 from lightning_modules.runs import TrainedRun
 from studies.entanglement.observe import observe, time_labels, watched_cell
 from studies.entanglement.progress import read_epochs
-from studies.evaluation import features, first_sequences, tested
+from studies.evaluation import evaluated, features, first_sequences
 from studies.training import facts, trained
 
 EPOCHS = "epochs.jsonl"
@@ -45,7 +45,7 @@ def measure(settings: Mapping[str, Any], seed: int, folder: Path) -> dict[str, A
     labels = time_labels(model, data, batch_inputs[shown])
     (folder / "texts.json").write_text(json.dumps({"labels": labels}))
     middle = seen.entropy.shape[2] // 2
-    metric, loss = tested(model, data, run.task.headline)
+    metric, loss = evaluated(model, data, run.task.headline)
     return {
         **facts(run),
         "name": run.checkpoint.parent.parent.name if settings["config"] is None else Path(settings["config"]).stem,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning_modules.task import SequenceTask
-from studies.evaluation import require_qrnn, tested
+from studies.evaluation import evaluated, require_qrnn
 from studies.noise.spec import EXACT, WHO, noise_of
 from studies.training import facts, trained
 from tnqrnn import QRNNCell
@@ -26,7 +26,7 @@ def measure(settings: Mapping[str, Any], seed: int, folder: Path) -> dict[str, A
         noise = noise_of(words)
         draws = settings["draws"] if noise["shots"] is not None else 1
         found = [
-            tested(run.model(**noise, noise_in="both", noise_seed=draw), data, run.task.headline)
+            evaluated(run.model(**noise, noise_in="both", noise_seed=draw), data, run.task.headline)
             for draw in range(draws)
         ]
         metrics[words], losses[words] = (sum(values) / draws for values in zip(*found, strict=True))

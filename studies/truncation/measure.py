@@ -17,7 +17,7 @@ from torch import Tensor
 from backends import State
 from lightning_modules.task import SequenceTask
 from studies.compare.measure import Deviation, closed_loop, deviation, open_loop
-from studies.evaluation import features, first_sequences, require_qrnn, tested
+from studies.evaluation import evaluated, features, first_sequences, require_qrnn
 from studies.training import facts, trained
 from tnqrnn import QRNNCell
 
@@ -38,7 +38,7 @@ def measure(settings: Mapping[str, Any], seed: int, folder: Path) -> dict[str, A
     cell = studied_cell(exact)
     x, _ = features(exact, first_sequences(data, settings["samples"])[0])
     reference = closed_loop(cell, x)
-    metric, loss = tested(exact, data, run.task.headline)
+    metric, loss = evaluated(exact, data, run.task.headline)
     names = ("metric", "loss", "readout_closed", "readout_open", "final", "rank")
     arrays: dict[str, list[Any]] = {name: [] for name in names}
     errors: dict[str, dict[str, float]] = {}
@@ -46,7 +46,7 @@ def measure(settings: Mapping[str, Any], seed: int, folder: Path) -> dict[str, A
         model = run.model(backend="mps", max_bond=bond)
         truncated = studied_cell(model)
         found = deviation(cell, truncated, x, reference)
-        tested_metric, tested_loss = tested(model, data, run.task.headline)
+        tested_metric, tested_loss = evaluated(model, data, run.task.headline)
         values = (tested_metric, tested_loss, found.readout_closed, found.readout_open, found.final)
         ranks = effective_ranks(truncated, open_loop(truncated, reference.angles).states)
         for name, value in zip(arrays, (*values, ranks), strict=True):

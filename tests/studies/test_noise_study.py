@@ -10,7 +10,7 @@ import pytest
 
 from backends.errors import InvalidInput
 from lightning_modules.runs import TrainedRun
-from studies.evaluation import tested
+from studies.evaluation import evaluated
 from studies.noise.measure import flags_of, measure
 from studies.noise.spec import noise_of, single
 from tests.studies.small import FLAGS, GRID_OUTPUT, refused_by
@@ -60,10 +60,10 @@ def test_a_cell_is_the_mean_over_draws(tmp_path: Path) -> None:
     [checkpoint] = tmp_path.glob("runs/*/checkpoints/best.ckpt")
     run = TrainedRun.of(checkpoint)
     assert run.contents["hyper_parameters"]["shots"] == 5
-    losses = [tested(run.model(shots=3, noise_seed=draw), run.data(), "accuracy")[1] for draw in range(2)]
+    losses = [evaluated(run.model(shots=3, noise_seed=draw), run.data(), "accuracy")[1] for draw in range(2)]
     assert losses[0] != losses[1]
     assert values["loss"]["shots=3"] == pytest.approx(sum(losses) / 2)
-    assert values["loss"]["exact"] == tested(run.model(shots=None), run.data(), "accuracy")[1]
+    assert values["loss"]["exact"] == evaluated(run.model(shots=None), run.data(), "accuracy")[1]
     # Nothing is left of the signal: the same class for every scan.
     assert values["metric"]["state_depolarising=0.999999"] <= 0.15
 
