@@ -148,6 +148,7 @@ def draw_plateau(drawn: list[Drawn], out: Path, done: pandas.DataFrame, n: str) 
             _line(right, lines, "n_layers", "variance_angles", index, f"n = {qubits}")
         _qubit_axis(left)
         right.set_xscale("log", base=2)
+        right.xaxis.set_major_formatter("{x:g}")
         right.set_xlabel(f"layers of the circuit ({_start(scale)})")
         left.set_ylabel("variance of the derivative in an angle")
         for axes in (left, right):

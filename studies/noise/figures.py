@@ -61,7 +61,7 @@ def draw_depolarising(drawn: list[Drawn], out: Path, data: pandas.DataFrame, met
         f"{n}. No shots: the means are exact. Dashed: no noise at all."
     )
     rows = data[data["kind"].isin([*_NAMES, EXACT])]
-    with drawing(drawn, out, "depolarising", caption, rows) as canvas:
+    with drawing(drawn, out, "depolarising", caption, rows, width=7.0, height=4.4) as canvas:
         axes = canvas.add_subplot()
         for index, (kind, name) in enumerate(_NAMES.items()):
             _pair(axes, data[data["kind"] == kind], 2 * index, f"{name}: ")
@@ -69,7 +69,7 @@ def draw_depolarising(drawn: list[Drawn], out: Path, data: pandas.DataFrame, met
         axes.set_xlabel("probability p of depolarising")
         axes.set_ylabel(f"test {metric}")
         axes.set_title(f"depolarising ({n})")
-        axes.legend(fontsize="small")
+        axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
 
 
 def _long(done: pandas.DataFrame) -> pandas.DataFrame:
