@@ -39,5 +39,6 @@ STUDY = Study(
 
 def main(argv: Sequence[str]) -> int:
     """Run the command and return its exit code; a checkpoint has one seed, that of its own training."""
-    one_seed = any(argument.startswith("--checkpoint") for argument in argv) and "--seeds" not in argv
+    flags = {argument.partition("=")[0] for argument in argv}
+    one_seed = "--checkpoint" in flags and "--seeds" not in flags
     return run_study(STUDY, [*argv, *(["--seeds", "0"] if one_seed else [])])

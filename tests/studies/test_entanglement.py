@@ -138,8 +138,8 @@ def test_a_cell_trains_watches_and_is_taken_up_from_its_checkpoint(tmp_path: Pat
 
 
 def test_command_with_texts_and_a_checkpoint(tmp_path: Path) -> None:
-    flags = f"{FLAGS} --data.train_size 400 --data.evaluation_size 40"
-    small = ["--n-qubits", "3", "--epochs", "1", "--samples", "6", "--jobs", "1"]
+    flags = f"{FLAGS} --data.train_size 100 --data.evaluation_size 20"
+    small = ["--n-qubits", "3", "--epochs", "1", "--samples", "6", "--executor", "debug"]
     out = tmp_path / "out"
     asked = ["--config", "sentiment", *small, "--seeds", "0", "1", f"--flags={flags}", "--out", str(out)]
     assert main(["study", "entanglement", *asked]) == 0
@@ -152,7 +152,7 @@ def test_command_with_texts_and_a_checkpoint(tmp_path: Path) -> None:
     assert "n = 2 seeds" in (out / "sentiment_progress.svg").read_text()
 
     checkpoint = sorted(out.glob("cells/*/runs/*/checkpoints/best.ckpt"))[0]
-    asked = ["--checkpoint", str(checkpoint), "--samples", "6", "--jobs", "1", "--out", str(tmp_path / "one")]
+    asked = ["--checkpoint", str(checkpoint), "--samples", "6", "--executor", "debug", "--out", str(tmp_path / "one")]
     assert main(["study", "entanglement", *asked]) == 0
     assert len(list((tmp_path / "one").glob("*_pca.svg"))) == 1
     assert not list((tmp_path / "one").glob("*_progress.svg"))  # its training was not watched

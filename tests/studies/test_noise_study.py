@@ -72,7 +72,7 @@ def test_command_on_a_small_grid(tmp_path: Path) -> None:
     out = tmp_path / "out"
     asked = ["--trained-with", "exact", "shots=10", "--tested-with", "[exact, shots=10, depolarising=0.2]"]
     asked += ["--n-qubits", "3", "--epochs", "1", "--draws", "2", "--seeds", "0", "1", f"--flags={FLAGS}"]
-    assert main(["study", "noise", *asked, "--jobs", "1", "--out", str(out)]) == 0
+    assert main(["study", "noise", *asked, "--executor", "debug", "--out", str(out)]) == 0
     assert {path.stem for path in out.glob("*.svg")} == {"shots", "depolarising"}
     assert {path.name for path in out.iterdir()} >= GRID_OUTPUT
     with (out / "shots.csv").open() as file:
