@@ -27,11 +27,7 @@ def table_of(cells: Sequence[Cell]) -> pandas.DataFrame:
 
     A value within a value becomes a column with a dot in its name. `folder` is that of the cell, for its arrays.
     """
-    rows = [_row(cell) for cell in cells]
-    # Lists stay what they are; a column of numbers with gaps becomes one of floats with NaN.
-    return pandas.DataFrame(rows).convert_dtypes(
-        convert_string=False, convert_integer=False, convert_boolean=False, convert_floating=False
-    )
+    return pandas.DataFrame([_row(cell) for cell in cells])
 
 
 def in_file(table: pandas.DataFrame) -> pandas.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from matplotlib.ticker import NullFormatter, NullLocator, ScalarFormatter
 
 from studies.engine.drawing import Drawn, drawing, seeds_in, tabulated
 from studies.scaling import planes
-from studies.scaling.fits import crossovers, exponents, medians
+from studies.scaling.fits import break_even, crossovers, exponents, medians
 from studies.style import COLOURS, EXACT, look
 
 _PARTS = {"forward_seconds": "forward", "backward_seconds": "backward", "readout_seconds": "readout, all timesteps"}
@@ -84,7 +85,7 @@ class _Set:
             axes.set_yscale("log")
             self._mark_excess(axes, data, excess)
             if quantity == "step_seconds":
-                self._mark_crossovers(axes)
+                self._mark_crossovers(axes, [bond for bond, _ in _lines(data)])
             _qubit_axis(axes, self._table)
             axes.set_ylabel(label)
             room = 6 + 9 * len(_lines(excess))  # points, for the crosses
@@ -102,7 +103,13 @@ class _Set:
         if not excess.empty:
             axes.plot([], [], "x", color=EXACT, label="over budget")
 
-    def _mark_crossovers(self, axes: Axes) -> None:
+    def _mark_crossovers(self, axes: Axes, bonds: Sequence[int | None]) -> None:
+        """Shade where an MPS overtakes, and dot where it becomes fewer numbers than all amplitudes."""
+        for index, bond in enumerate(bonds):
+            if bond is not None:
+                axes.axvline(break_even(bond), color=COLOURS[index % len(COLOURS)], linestyle=":", linewidth=1.2)
+        if any(bond is not None for bond in bonds):
+            axes.plot([], [], ":", color=EXACT, linewidth=1.2, label="memory break-even\n(colour of its χ)")
         for number, crossover in enumerate(crossovers(self._table)):
             low = crossover.below or crossover.above
             axes.axvspan(low, crossover.above, color="0.5", alpha=0.12, linewidth=0)

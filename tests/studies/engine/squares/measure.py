@@ -32,7 +32,7 @@ def misbehave(mood: str) -> None:
     if mood == "full":
         raise OverBudgetError("three does not fit.")
     if mood == "swells":
-        held = np.ones(2**27)  # 1 GiB
+        held = np.ones(2**26)  # 512 MiB
         time.sleep(60)
         del held
     if mood == "sleeps":
