@@ -33,7 +33,7 @@ def draw_spectra(drawn: list[Drawn], out: Path, task: str, cells: Sequence[Seen]
         f"dotted line is the flat spectrum of a maximally entangled state, 1/{ranks}. What a bond dimension χ cuts off "
         "is what lies to the right of χ."
     )
-    with drawing(drawn, out, f"{task}_spectra", caption, data) as canvas:
+    with drawing(drawn, out, f"{task}_spectra", caption, data, width=7.5) as canvas:
         axes = canvas.add_subplot()
         for index, step in enumerate(np.unique(np.linspace(1, last, min(last, _STEPS)).round().astype(int)).tolist()):
             mean = data[data["timestep"] == step].groupby("number")["weight"].mean().clip(lower=_LOWEST)
@@ -44,7 +44,7 @@ def draw_spectra(drawn: list[Drawn], out: Path, task: str, cells: Sequence[Seen]
         axes.set_xlabel("Schmidt value, by size")
         axes.set_ylabel("squared Schmidt value")
         axes.set_title(f"{task}: Schmidt spectrum of the middle cut ({n})")
-        axes.legend()
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def draw_progress(
@@ -60,7 +60,7 @@ def draw_progress(
         "epoch 0 is the untrained model. Middle cut: mean over test sequences and timesteps. Largest: over cuts and "
         "timesteps, mean over test sequences. Dashed: Page's value of the middle cut. Below, the validation metric."
     )
-    with drawing(drawn, out, f"{task}_progress", caption, data, height=4.6) as canvas:
+    with drawing(drawn, out, f"{task}_progress", caption, data, width=7.5, height=4.4) as canvas:
         upper, lower = canvas.subplots(2, 1, sharex=True, height_ratios=(2, 1))
         for index, (name, label) in enumerate({"largest": "largest", "middle": "middle cut"}.items()):
             by_epoch = data.groupby("epoch")[name].agg(["mean", "std"]).fillna(0.0)
@@ -68,7 +68,7 @@ def draw_progress(
         upper.axhline(page, color=EXACT, linestyle="--", label="Page's value, middle cut")
         upper.set_ylim(bottom=0)
         upper.set_ylabel("entropy (nats)")
-        upper.legend()
+        upper.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
         by_epoch = data[data["epoch"] > 0].groupby("epoch")[f"val_{metric}"].agg(["mean", "std"]).fillna(0.0)
         lower.errorbar(by_epoch.index, by_epoch["mean"], by_epoch["std"], **look(2), capsize=3)
         lower.set_ylabel(f"validation\n{metric}")

@@ -46,7 +46,7 @@ def draw_bloch(drawn: list[Drawn], out: Path, task: str, cell: Seen, n_qubits: i
     lines = -(-shown // columns)
     caption = (
         f"{task}: mean readouts of each class in the plane of <X> and <Z> of every qubit, timestep after timestep "
-        "from the black star, |0>; the large marker is the last timestep. The circle are pure states of the qubit: "
+        "from the black star, |0>; the large marker is the last timestep. On the circle the qubit is pure: "
         f"inside, it is entangled, or differs between sequences. One training (n = 1 seed, seed {cell.seed}); <Y> is "
         "in the CSV file."
     )

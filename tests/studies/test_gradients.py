@@ -125,12 +125,12 @@ CELL: dict[str, Any] = {
 @pytest.mark.parametrize("name", ["qrnn", "lstm"])
 def test_variances_are_those_of_finite_differences(name: str, tmp_path: Path) -> None:
     """Of one parameter after the other, in every initialisation, from the cost alone."""
-    settings = {**CELL, "cell": name, "timesteps": 2}
+    settings = {**CELL, "cell": name, "timesteps": 2, "initialisations": 2, "features": 1}
     found, step, derivatives = measure(settings, 5, tmp_path), 1e-6, []
-    for number in range(3):
-        torch.manual_seed(5 * 3 + number)
+    for number in range(2):
+        torch.manual_seed(5 * 2 + number)
         cell = build(settings)
-        x = torch.randn(1, 2, 2, dtype=torch.float64)
+        x = torch.randn(1, 2, 1, dtype=torch.float64)
         first = 4 if name == "qrnn" else 0  # <Z> of the first of two qubits, the first unit
         values: dict[str, list[float]] = {}
         with torch.no_grad():

@@ -88,7 +88,8 @@ def test_command_on_a_small_grid(tmp_path: Path) -> None:
         (["--tested-with", "exact"], "tested_with"),
         (["--tested-with", "[exact, shot=1]"], "Did you mean 'shots'?"),
         (["--draws", "0"], "draws"),
-        (["--config", "translation", "--tested-with", "[exact]"], "state_depolarising"),
+        (["--config", "translation"], "a Translator goes on from the state of an earlier call"),
+        (["--config", "language_modelling", "--trained-with", "exact"], "whose age is not known to state_depolarising"),
         (["--config", "digits", "--flags=--model.cell lstm"], "'lstm'"),
     ],
 )
