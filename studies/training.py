@@ -23,11 +23,16 @@ PROCESS_BYTES = 700 * 2**20  # Python, torch, Lightning and a compiled kernel
 def fit_arguments(settings: Mapping[str, Any], *further: str) -> list[str]:
     """Return the arguments of `tnqrnn fit` for the settings config, n_qubits, epochs and flags of a study.
 
-    `flags` is text, such as "--data.delay 5 --model.learning_rate 0.01"; `further` flags come last.
+    `flags` is text, such as "--data.delay 5 --model.learning_rate 0.01"; `further` flags come last. Raises InvalidInput
+    on quotation marks that do not close.
     """
+    try:
+        flags = shlex.split(settings["flags"])
+    except ValueError as error:  # a quotation mark without its partner
+        raise InvalidInput(f"study: flags cannot be read as a command line ({error}): {settings['flags']}") from error
     epochs = ["--trainer.max_epochs", str(settings["epochs"])]
     qubits = [] if settings["n_qubits"] is None else ["--model.n_qubits", str(settings["n_qubits"])]
-    return ["--config", settings["config"], *qubits, *epochs, *shlex.split(settings["flags"]), *further]
+    return ["--config", settings["config"], *qubits, *epochs, *flags, *further]
 
 
 def trained(settings: Mapping[str, Any], seed: int, folder: Path, *further: str) -> TrainedRun:
