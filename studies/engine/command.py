@@ -9,13 +9,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from backends.errors import require_choice, require_positive_int
+from backends.errors import InvalidInput, nearest, require_positive_int
 from lightning_modules.cli import exit_code
 from lightning_modules.errors import TrainingStopped
 from lightning_modules.run_directory import alone_in, require_writable
 from studies.arguments import Parser
 from studies.engine.dry_run import show
-from studies.engine.execute import EXECUTORS, Execution, available_cores
+from studies.engine.execute import EXECUTORS, Execution, available_cores, require_executor
 from studies.engine.folder import require_same_study, write_study
 from studies.engine.grid import Grid
 from studies.engine.job import DONE
@@ -27,6 +27,12 @@ from studies.engine.table import table_of
 
 _ENDING = """What is done is not done again: the same command given once more goes on where it was stopped, and tries
 what failed again. Exit code 1 if a cell failed or is missing; cells over budget are results too."""
+
+
+_OPTIONS = (
+    *("--conf", "--out", "--dry-run", "--report-only", "--jobs", "--executor", "--seeds"),
+    *("--limit-seconds", "--limit-memory-gib"),
+)
 
 
 def run_study(study: Study, argv: Sequence[str]) -> int:
@@ -64,9 +70,15 @@ def _parser(study: Study, settings: Sequence[str]) -> argparse.ArgumentParser:
 def _run(study: Study, argv: Sequence[str]) -> None:
     who = f"study {study.name}"
     shipped = Grid.read(who, study.conf, study.conf)
-    given = _parser(study, list(shipped.values)).parse_args(argv)
+    parser = _parser(study, list(shipped.values))
+    given, unknown = parser.parse_known_args(argv)
+    if unknown:
+        options = [*_OPTIONS, *(f"--{name.replace('_', '-')}" for name in shipped.values)]
+        raise InvalidInput(
+            f"{who}: there is no option {unknown[0]!r}.{nearest(unknown[0], options)} See '{parser.prog} --help'."
+        )
     require_positive_int(who, "--jobs", given.jobs)
-    require_choice(who, "executor", given.executor, EXECUTORS)
+    require_executor(who, given.executor)
     require_writable(given.out, "--out")
     values = {name: value for name in shipped.values if (value := getattr(given, f"setting {name}")) is not None}
     grid = Grid.read(who, given.conf, study.conf).override(values, given.seeds)

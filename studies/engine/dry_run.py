@@ -9,6 +9,7 @@ from rich.table import Table
 from backends.memory import format_bytes
 from studies.engine.job import read_failure
 from studies.engine.plan import Plan
+from studies.engine.progress import readable
 from studies.engine.study import Cell
 
 _SHOWN = 20  # rows at the beginning and at the end of the table
@@ -48,7 +49,7 @@ def _text(value: object) -> str:
 
 
 def _cost(plan: Plan, cell: Cell) -> list[str]:
-    return [str(cell.seed), f"{cell.price.seconds:.3g} s", format_bytes(cell.price.bytes), _state(plan, cell)]
+    return [str(cell.seed), readable(cell.price.seconds), format_bytes(cell.price.bytes), _state(plan, cell)]
 
 
 def _state(plan: Plan, cell: Cell) -> str:

@@ -7,6 +7,7 @@ after the other in this very process, without limits, for a debugger.
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any
 
 import submitit
 
-from backends.errors import require_choice
+from backends.errors import InvalidInput, require_choice
 from studies.engine.job import MISSING, Failure, Job
 from studies.engine.worker import Owner, work, work_here
 
@@ -65,7 +66,6 @@ class Execution:
 
         Closing the generator ends what is under way; it can be resumed.
         """
-        require_choice("study", "executor", self.executor, EXECUTORS)
         for job in jobs:
             job.failure.unlink(missing_ok=True)  # what failed before is tried again
         if self.executor == "debug":
@@ -97,6 +97,14 @@ class Execution:
         executor = submitit.AutoExecutor(folder=self.folder, cluster=self.executor)
         executor.update_parameters(timeout_min=_WEEK, cpus_per_task=self.threads_each, **self.options)
         return executor
+
+
+def require_executor(who: str, name: str) -> str:
+    """Return the name of an executor that can be used here; refuse any other."""
+    require_choice(who, "executor", name, EXECUTORS)
+    if name == "slurm" and shutil.which("sbatch") is None:
+        raise InvalidInput(f"{who}: executor 'slurm' needs SLURM's sbatch, which is not on the PATH; use 'local'.")
+    return name
 
 
 def available_cores() -> int:

@@ -13,6 +13,7 @@ from backends.errors import InvalidInput
 from backends.memory import format_bytes
 from studies.engine.grid import Grid
 from studies.engine.job import OVER_BUDGET, Job, Limits
+from studies.engine.progress import readable
 from studies.engine.study import Cell, Study
 
 _SHARE_OF_MEMORY = 0.8
@@ -65,7 +66,7 @@ class Plan:
             )
         if limits.seconds is not None and price.seconds > limits.seconds:
             return (
-                f"not started: it is expected to take {price.seconds:.3g} s; the limit is {limits.seconds:g} s "
+                f"not started: it is expected to take {readable(price.seconds)}; the limit is {limits.seconds:g} s "
                 "(limits.seconds)."
             )
         return None

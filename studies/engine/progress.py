@@ -64,11 +64,17 @@ class TimeLeft:
 
 def duration(seconds: float | None) -> str:
     """Return "35 s left", "4 min left" or "3 h left"."""
-    if seconds is None:
-        return "time left unknown"
+    return "time left unknown" if seconds is None else f"{readable(seconds)} left"
+
+
+def readable(seconds: float) -> str:
+    """Return "35 s", "4 min", "3.1 h", "2.5 days" or "over a year"."""
     if seconds < 120:
-        return f"{seconds:.0f} s left"
-    return f"{seconds / 60:.0f} min left" if seconds < 7200 else f"{seconds / 3600:.1f} h left"
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s"
+    for unit, length, most in (("min", 60, 120), ("h", 3600, 48), ("days", 86400, 365)):
+        if seconds / length < most:
+            return f"{seconds / length:.0f} {unit}" if unit == "min" else f"{seconds / length:.1f} {unit}"
+    return "over a year"
 
 
 def _progress(console: Console) -> Progress:

@@ -8,16 +8,15 @@ from typing import Any
 
 import pandas
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter, NullLocator, ScalarFormatter
 
 from studies.engine.drawing import Drawn, drawing, seeds_in, tabulated
 from studies.scaling import planes
 from studies.scaling.fits import break_even, crossovers, exponents, medians
-from studies.style import COLOURS, EXACT, look
+from studies.scaling.lines import label_of, lines_of, qubit_axis, style_of
+from studies.style import COLOURS, EXACT
 
 _PARTS = {"forward_seconds": "forward", "backward_seconds": "backward", "readout_seconds": "readout, all timesteps"}
 _ROUNDING = 1e-8
-_DASHES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1)))
 ERRORS = {
     "exact.infidelity": "infidelity at the last timestep\n1 − |⟨exact|MPS⟩|² (no unit)",
     "exact.readout_rms_closed": "rms readout error, fed back\n|z − z_exact| (no unit)",
@@ -77,25 +76,30 @@ class _Set:
         behind = pandas.concat([data, excess.assign(seeds=0)])
         with drawing(self._drawn, self._out, f"scaling_{name}{self._suffix}", caption, behind, width=7) as canvas:
             axes = canvas.add_subplot()
-            for index, (bond, line) in enumerate(_lines(data)):
+            for index, (bond, line) in enumerate(lines_of(data)):
                 low, high = (line["median"] - line["low"]) / unit, (line["high"] - line["median"]) / unit
                 axes.errorbar(
-                    line["qubits"], line["median"] / unit, [low, high], capsize=2, label=_label(bond), **_style(index)
+                    line["qubits"],
+                    line["median"] / unit,
+                    [low, high],
+                    capsize=2,
+                    label=label_of(bond),
+                    **style_of(index),
                 )
             axes.set_yscale("log")
             self._mark_excess(axes, data, excess)
             if quantity == "step_seconds":
-                self._mark_crossovers(axes, [bond for bond, _ in _lines(data)])
-            _qubit_axis(axes, self._table)
+                self._mark_crossovers(axes, [bond for bond, _ in lines_of(data)])
+            qubit_axis(axes, self._table)
             axes.set_ylabel(label)
-            room = 6 + 9 * len(_lines(excess))  # points, for the crosses
+            room = 6 + 9 * len(lines_of(excess))  # points, for the crosses
             axes.set_title(f"{self._title}, {seeds_in(self._table)}", pad=room)
             axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
     def _mark_excess(self, axes: Axes, data: pandas.DataFrame, excess: pandas.DataFrame) -> None:
         """A cross above the axes for every size that was over budget, in the colour of its line."""
-        known = [bond for bond, _ in _lines(data)]
-        for bond, cells in _lines(excess):
+        known = [bond for bond, _ in lines_of(data)]
+        for bond, cells in lines_of(excess):
             index = known.index(bond) if bond in known else len(known)
             height = 1.02 + 0.03 * index
             style: Any = {"color": COLOURS[index % len(COLOURS)], "linestyle": "none", "marker": "x", "clip_on": False}
@@ -119,19 +123,19 @@ class _Set:
             axes.annotate(note, (0.02, 0.96 - 0.06 * number), xycoords="axes fraction", fontsize=8)
 
     def _parts(self) -> None:
-        shown = _lines(medians(self._table, "step_seconds"))
-        chosen = {_label(bond): bond for bond, _ in (shown[0], shown[-1])}
+        shown = lines_of(medians(self._table, "step_seconds"))
+        chosen = {label_of(bond): bond for bond, _ in (shown[0], shown[-1])}
         frames = [medians(self._table, part).assign(part=name) for part, name in _PARTS.items()]
         data = pandas.concat(frames)
         caption = f"Where the time of a training step goes; the readouts are part of the forward. {self._about}."
         with drawing(self._drawn, self._out, f"scaling_parts{self._suffix}", caption, data, width=7.5) as canvas:
             panels = canvas.subplots(1, len(chosen), sharey=True, squeeze=False)[0]
             for axes, (label, bond) in zip(panels, chosen.items(), strict=True):
-                own = dict(_lines(data))[bond]
+                own = dict(lines_of(data))[bond]
                 for index, (name, line) in enumerate(own.groupby("part", sort=False)):
-                    axes.plot(line["qubits"], line["median"], label=name, **_style(index))
+                    axes.plot(line["qubits"], line["median"], label=name, **style_of(index))
                 axes.set_yscale("log")
-                _qubit_axis(axes, own)
+                qubit_axis(axes, own)
                 axes.set_title(f"{label}, {seeds_in(self._table)}")
             panels[0].set_ylabel("seconds per training step")
             panels[0].legend()
@@ -151,10 +155,10 @@ class _Set:
             for axes, (quantity, label) in zip(panels, ERRORS.items(), strict=True):
                 for index, (n, part) in enumerate(data.groupby("qubits")):
                     line = part.groupby("max_bond").median(numeric_only=True)
-                    axes.plot(line.index, line[quantity].clip(lower=_ROUNDING), label=f"n = {n}", **_style(index))
+                    axes.plot(line.index, line[quantity].clip(lower=_ROUNDING), label=f"n = {n}", **style_of(index))
                     if quantity == "exact.infidelity":
                         bound = line["exact.infidelity_bound"].clip(lower=_ROUNDING)
-                        axes.plot(line.index, bound, **{**_style(index), "linestyle": ":", "markerfacecolor": "none"})
+                        axes.plot(line.index, bound, **{**style_of(index), "linestyle": ":", "markerfacecolor": "none"})
                 axes.set_yscale("log")
                 axes.set_xscale("log", base=2)
                 axes.set_xticks(bonds := sorted(data["max_bond"].unique()), [f"{bond:g}" for bond in bonds])
@@ -173,42 +177,15 @@ class _Set:
         )
         with drawing(self._drawn, self._out, f"scaling_metric{self._suffix}", caption, data, width=7) as canvas:
             axes = canvas.add_subplot()
-            lines = _lines(data)
+            lines = lines_of(data)
             for index, (bond, line) in enumerate(lines):
                 # Shifted a little, so that points on top of each other stay apart.
                 shift = 1 + 0.012 * (index - (len(lines) - 1) / 2)
                 bars = [line["median"] - line["low"], line["high"] - line["median"]]
                 axes.errorbar(
-                    line["qubits"] * shift, line["median"], bars, capsize=2, label=_label(bond), **_style(index)
+                    line["qubits"] * shift, line["median"], bars, capsize=2, label=label_of(bond), **style_of(index)
                 )
-            _qubit_axis(axes, self._table)
+            qubit_axis(axes, self._table)
             axes.set_ylabel(f"test {name} after {steps} steps (no unit)")
             axes.set_title(f"{self._title}, {seeds_in(self._table)}")
             axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-
-
-def _lines(data: pandas.DataFrame) -> list[tuple[int | None, pandas.DataFrame]]:
-    """Return the statevector's rows (None), then those of every bond dimension, sorted by qubits."""
-    exact = data[data["backend"] == "statevector"].sort_values("qubits")
-    mps = data[data["backend"] == "mps"].sort_values("qubits")
-    lines: list[tuple[int | None, pandas.DataFrame]] = [(None, exact)] if len(exact) else []
-    return lines + [(int(bond), part) for bond, part in mps.groupby("max_bond")]
-
-
-def _label(bond: int | None) -> str:
-    return "statevector" if bond is None else f"MPS, χ = {bond}"
-
-
-def _style(index: int) -> dict[str, Any]:
-    return {**look(index), "linestyle": _DASHES[index % len(_DASHES)]}
-
-
-def _qubit_axis(axes: Axes, table: pandas.DataFrame) -> None:
-    sizes = sorted({int(n) for n in table["qubits"]})
-    axes.set_xscale("log")
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(ScalarFormatter())
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    apart = [n for k, n in enumerate(sizes) if k == 0 or k == len(sizes) - 1 or len(sizes) <= 9 or k % 2 == 0]
-    axes.set_xticks(apart, [str(n) for n in apart])
-    axes.set_xlabel("qubits n")

@@ -71,6 +71,7 @@ def kill_and_compare(tmp_path: Path, kills: int) -> None:
     pandas.testing.assert_frame_equal(alone, after)
 
 
+@pytest.mark.timeout(300)  # processes of its own, and a busy machine
 def test_a_killed_study_ends_with_the_same_table(tmp_path: Path) -> None:
     kill_and_compare(tmp_path, 1)
 

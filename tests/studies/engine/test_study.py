@@ -77,6 +77,7 @@ def test_an_interrupted_study_says_what_is_missing_and_goes_on(tmp_path: Path, m
     assert set(cells(tmp_path)["status"]) == {"done"}
 
 
+@pytest.mark.timeout(300)  # processes of its own, and a busy machine
 def test_everything_that_goes_wrong_is_recorded_and_the_rest_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -193,7 +194,7 @@ def test_a_dry_run_says_what_it_will_cost_and_writes_nothing(
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
-        (["--nomber", "3"], "unrecognized arguments: --nomber 3"),
+        (["--nomber", "3"], "there is no option '--nomber'. Did you mean '--number'?"),
         (["--number"], "number has no values"),
         (["--number", "three"], "number must be like 1 or 2 or 3, got 'three'"),
         (["--jobs", "0"], "--jobs must be an integer of at least 1"),
@@ -212,6 +213,14 @@ def test_a_wrong_command_is_one_sentence(
     assert told in refusal
     assert len(refusal.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_slurm_is_refused_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run(tmp_path / "out", "--executor", "slurm") == 2
+    assert "needs SLURM's sbatch, which is not on the PATH" in capsys.readouterr().err
 
 
 def test_two_commands_do_not_share_a_folder(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:

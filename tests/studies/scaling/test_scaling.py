@@ -109,6 +109,7 @@ def test_the_shipped_grids_can_be_planned(name: str, tmp_path: Path) -> None:
     assert len(exact) == len(plan.grid.values["qubits"]) * len(plan.grid.seeds)  # without a bond dimension
 
 
+@pytest.mark.timeout(300)
 def test_a_small_grid_is_measured(tmp_path: Path) -> None:
     assert main(["study", "scaling", "--out", str(tmp_path), *TINY]) == 0
     table = pandas.read_csv(tmp_path / "cells.csv").set_index(["backend", "qubits"])
