@@ -18,17 +18,19 @@ import torch
 from torch import Tensor
 
 from backends.circuit import Circuit, check_pauli_strings
-from backends.errors import InvalidInput, require_positive_int, require_tensor
+from backends.errors import InvalidInput, require_choice, require_positive_int, require_tensor
 from backends.gates import constant
 from backends.memory import require_memory
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner, Labels
 from backends.program import GateProgram
-from backends.schmidt import von_neumann_entropy
+from backends.schmidt import participation_ratio, von_neumann_entropy
 
 if TYPE_CHECKING:
     import quimb.tensor as qtn
 
 _REAL = {torch.complex64: torch.float32, torch.complex128: torch.float64}
+
+RANK_MEASURES = ("entropy", "participation")
 
 Index = int | slice | Sequence[int] | Tensor
 
@@ -282,10 +284,22 @@ class Backend(ABC, Generic[S]):
     def entanglement_entropy(self, state: S) -> Tensor:
         """Return the von Neumann entropy in nats at every cut of qubits 0..i | i+1..n-1: (batch, n_qubits - 1).
 
-        No gradient. Its exponential is the effective rank: about how many Schmidt values matter at the cut.
+        No gradient.
         """
-        entropies = [von_neumann_entropy(values) for values in self.schmidt_values(state)]
-        return torch.stack(entropies, -1) if entropies else state.tensors[0].real.new_zeros(state.batch_size, 0)
+        return self._at_every_cut(state, von_neumann_entropy)
+
+    def effective_rank(self, state: S, measure: str = "entropy") -> Tensor:
+        """Return about how many Schmidt values matter at every cut, between 1 and their number: (batch, n_qubits - 1).
+
+        With p the squared Schmidt values, `measure` "entropy" is the exponential of their entropy -sum p ln p;
+        "participation" is 1 / sum p^2, never larger and less moved by a tail of small values. Both are r where r values
+        are equal and the others zero. What a bond of dimension chi can hold has an effective rank of at most chi. No
+        gradient. Raises InvalidInput on another measure.
+        """
+        require_choice(self.name, "measure", measure, RANK_MEASURES)
+        if measure == "entropy":
+            return self.entanglement_entropy(state).exp()
+        return self._at_every_cut(state, participation_ratio)
 
     def fidelity(self, state: S, other: State) -> Tensor:
         """Return |<a|b>|^2 of the normalised states, (batch,); `other` may come from another backend."""
@@ -347,6 +361,11 @@ class Backend(ABC, Generic[S]):
         sites = [f"k{qubit}" for qubit in range(self.n_qubits)]
         rows = [torch.tensor(network.to_dense(sites).reshape(-1)) for network in networks]
         return self.from_dense(torch.stack(rows).to(self.dtype))
+
+    def _at_every_cut(self, state: S, of_values: Callable[[Tensor], Tensor]) -> Tensor:
+        """A number for the Schmidt values at every cut, (batch, n_qubits - 1)."""
+        found = [of_values(values) for values in self.schmidt_values(state)]
+        return torch.stack(found, -1) if found else state.tensors[0].real.new_zeros(state.batch_size, 0)
 
     def _sandwich(self, bra: State, ket: State, paulis: str = "") -> Tensor:
         """<bra| P |ket> as one planned contraction, (batch,)."""

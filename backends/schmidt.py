@@ -14,6 +14,13 @@ def von_neumann_entropy(schmidt_values: Tensor) -> Tensor:
     return entropies
 
 
+def participation_ratio(schmidt_values: Tensor) -> Tensor:
+    """Return (sum_k p_k)^2 / sum_k p_k^2 with p = lambda^2: (..., k) -> (...)."""
+    weights = schmidt_values**2
+    ratios: Tensor = weights.sum(-1) ** 2 / (weights**2).sum(-1)
+    return ratios
+
+
 def schmidt_values_of_dense(
     tensor: Tensor,  # (batch, left, 2**width, right)
 ) -> list[Tensor]:  # width - 1 times (batch, rank)

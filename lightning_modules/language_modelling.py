@@ -49,6 +49,7 @@ class LanguageModel(TextTask):
     """
 
     ignored_target = PADDING
+    continues_state = True
 
     def __init__(self, *args: Any, skip: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -26,13 +26,19 @@ from lightning_modules.processes import connected, gathered
 from lightning_modules.split_metrics import SplitMetrics
 from tnqrnn.cells import CELLS, create_cell, require_used
 from tnqrnn.matching import trained_parameters
-from tnqrnn.recurrence import OnBackend
+from tnqrnn.recurrence import OnBackend, QuantumRecurrence
 
 OVER_BUDGET = ("warn", "stop")
 SPLITS = ("train", "val", "test")
 # A configuration may say how many layers a circuit has and be run with a cell without circuit; but whoever gives one
 # of these means it.
-NEVER_BY_CHANCE = {"hidden_size": None, "shots": None, "depolarising": 0.0, "segment_length": None}
+NEVER_BY_CHANCE = {
+    "hidden_size": None,
+    "shots": None,
+    "depolarising": 0.0,
+    "state_depolarising": None,
+    "segment_length": None,
+}
 
 
 class RecurrentCell(Protocol):
@@ -74,6 +80,7 @@ class SequenceTask(LightningModule):
         shots: Measurements per readout; null for exact expectation values.
         shot_noise: How readouts from shots are drawn: gaussian or multinomial (tnqrnn/noise.py).
         depolarising: Probability with which every qubit is depolarised before it is read.
+        state_depolarising: Probability with which a timestep leaves the whole register maximally mixed; null for none.
         noise_in: When shots and depolarising act: evaluation, training or both.
         noise_seed: Seed of the noise in evaluation.
         segment_length: Timesteps after which the hidden state is kept for the backward; those between are computed
@@ -115,6 +122,7 @@ class SequenceTask(LightningModule):
         depolarising: float = 0.0,
         noise_in: str = "both",
         noise_seed: int = 0,
+        state_depolarising: float | None = None,
         segment_length: int | None = None,
         learning_rate: float = 0.01,
         cell_rate: float = 1.0,
@@ -131,6 +139,8 @@ class SequenceTask(LightningModule):
         require_choice("task", "over_budget", over_budget, OVER_BUDGET)
         self._is_over_budget = False
         self.cell = self.build_cell()
+        if state_depolarising and self.continues_state:
+            self._require_no_quantum_state()
         self.head = nn.Linear(cast(RecurrentCell, self.cell).output_size, output_size)
         scores = self.build_scores(output_size)
         self.split_metrics = nn.ModuleDict({f"{split}_metrics": SplitMetrics(scores) for split in SPLITS})
@@ -138,6 +148,7 @@ class SequenceTask(LightningModule):
     # What a subclass may say differently -----------------------------------------------------------------------------
 
     ignored_target = -100  # a target with this number is not scored
+    continues_state = False  # whether a cell ever begins with the state that an earlier call left
 
     @property
     def features(self) -> int:
@@ -356,6 +367,13 @@ class SequenceTask(LightningModule):
         if not self._is_over_budget:
             logging.getLogger("tnqrnn").warning(told)
         self._is_over_budget = True
+
+    def _require_no_quantum_state(self) -> None:
+        if any(isinstance(module, QuantumRecurrence) for module in self.cell.modules()):
+            raise InvalidInput(
+                f"task: a {type(self).__name__} goes on from the state of an earlier call, whose age is not known to "
+                "state_depolarising; use depolarising."
+            )
 
     def _require_finite(self, loss: Tensor) -> None:
         if not torch.isfinite(loss):

@@ -211,7 +211,8 @@ class TaskCLI(LightningCLI):
         for flag in ("--model.shot_noise", "--model.noise_seed") if exact else ():
             if flag in given:
                 raise InvalidInput(f"tnqrnn: {flag} has no effect on exact readouts; add --model.shots.")
-        if "--model.noise_in" in given and exact and settings["model"]["depolarising"] == 0:
+        depolarised = settings["model"]["depolarising"] or settings["model"]["state_depolarising"]
+        if "--model.noise_in" in given and exact and not depolarised:
             raise InvalidInput("tnqrnn: --model.noise_in has no effect; add --model.shots or --model.depolarising.")
         for flag in CELL_FLAGS["backend_options"]:
             if flag in given and settings["model"]["backend"] == "statevector":

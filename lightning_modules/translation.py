@@ -43,6 +43,8 @@ class Translator(SequenceTask):
         validation_samples: Sentences that are decoded after every epoch; the test decodes all.
     """
 
+    continues_state = True
+
     def __init__(
         self,
         *args: Any,

@@ -23,13 +23,16 @@ STUDIES = {
     "scaling": Study(
         "how cost and accuracy of both backends grow with qubits and bond dimension", "studies.scaling.command"
     ),
-    "gradients": Study("how far back in time the gradient of the loss reaches", "studies.gradients.command"),
+    "truncation": Study("what a limited bond dimension costs, in training and in use", "studies.truncation.command"),
+    "entanglement": Study("what the hidden state does while a model reads and learns", "studies.entanglement.command"),
+    "gradients": Study("how gradients shrink with timesteps, qubits and depth", "studies.gradients.command"),
+    "noise": Study("what a finite number of shots and depolarising cost a task", "studies.noise.command"),
 }
 
 
 def overview() -> str:
     """Return the help of `tnqrnn study`."""
-    studies = "\n".join(f"  {name:<12}{study.question}" for name, study in STUDIES.items())
+    studies = "\n".join(f"  {name:<14}{study.question}" for name, study in STUDIES.items())
     return f"usage: tnqrnn study NAME [--help] [options]\n\nstudies:\n{studies}"
 
 

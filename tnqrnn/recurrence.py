@@ -133,7 +133,8 @@ class QuantumRecurrence(nn.Module):
 
         `state` continues an earlier call (detach it for truncated backpropagation through time); None starts from
         |0...0>. With `lengths`, a sequence ends early: its later readouts are zero and its state stays as it was.
-        With noise, a continued state is measured afresh; the readouts of |0...0> are known without measuring.
+        With noise, a continued state is measured afresh; the readouts of |0...0> are known without measuring. With
+        `state_depolarising`, a continued state is refused (InvalidInput): its age is not known.
         """
         require_sequences(self.cell.name, x, lengths, self.input_size, self.cell.weight)
         backend = self.backend
@@ -145,7 +146,8 @@ class QuantumRecurrence(nn.Module):
             require_batch(self.cell.name, x, state.batch_size)
         z = backend.readout(state)
         if measure is not None and not starts:
-            z = measure(z)
+            measure.noise.require_start(self.cell.name)
+            z = measure(z, 0)
         pieces, parts = [], segments(x.shape[1], self.segment_length)
         for timesteps in parts:
             drawn = None if measure is None else measure.position()
@@ -172,7 +174,7 @@ class QuantumRecurrence(nn.Module):
         for t in timesteps:
             stepped, z = self.cell(x[:, t], state, z)
             if measure is not None:
-                z = measure(z)
+                z = measure(z, t + 1)
             if lengths is not None and t > 0:
                 running = lengths > t
                 stepped, z = stepped.where(running, state), z * running[:, None]

@@ -44,7 +44,8 @@ def _run(argv: Sequence[str]) -> None:
     settings, others = _parser().parse_known_args(argv)
     _check(settings, others)
     from lightning_modules.runs import TrainedRun, prepare_run, run_command
-    from studies.compare.study import compare, report, require_comparable
+    from studies.compare.study import compare, report
+    from studies.evaluation import require_qrnn
 
     checkpoint = settings.checkpoint
     if checkpoint is None:
@@ -53,7 +54,7 @@ def _run(argv: Sequence[str]) -> None:
                 "tnqrnn compare: give --config with what to train, or --checkpoint with trained weights."
             )
         arguments = ["--config", settings.config, *others, "--model.backend", "statevector"]
-        require_comparable(prepare_run(arguments).model)
+        require_qrnn("compare", prepare_run(arguments).model)
         print("training the exact model (statevector)", flush=True)
         checkpoint = run_command("fit", arguments).best_or_last()
     run = TrainedRun.of(checkpoint)

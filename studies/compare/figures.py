@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from studies.compare.rows import Comparison
 from studies.style import EXACT, figure, look
 
 # Errors of single precision below this are rounding, not truncation.
-_ROUNDING = 1e-7
+ROUNDING = 1e-7
 
 
 def draw_all(comparison: Comparison, folder: Path) -> list[Path]:
@@ -41,7 +41,7 @@ def draw_metric(comparison: Comparison, path: Path) -> None:
         values = [row.metric for row in comparison.truncated]
         axes.axhline(comparison.exact.metric, color=EXACT, linestyle="--", label="exact statevector")
         axes.plot(bonds, values, **look(0), label="MPS, same weights")
-        _bond_axis(axes, comparison)
+        bond_axis(axes, comparison.bonds)
         # A few test samples more or less are no effect of truncation: keep them small in the picture.
         axes.set_ylim(min([*values, comparison.exact.metric]) - 0.03, max([*values, comparison.exact.metric]) + 0.03)
         axes.set_ylabel(f"test {comparison.metric_name}")
@@ -61,7 +61,7 @@ def draw_readout_error(comparison: Comparison, path: Path) -> None:
         axes.plot([], [], color=EXACT, label="readouts fed back")
         axes.plot([], [], color=EXACT, linestyle=":", label="exact run's angles")
         _time_axis(axes)
-        _error_axis(axes)
+        error_axis(axes)
         axes.set_ylabel("rms readout error  |z − z_exact|")
         axes.set_title(f"{comparison.task}: readout error over time")
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -79,7 +79,7 @@ def draw_fidelity(comparison: Comparison, path: Path) -> None:
         axes.plot([], [], color=EXACT, label="measured")
         axes.plot([], [], color=EXACT, linestyle=":", label="ledger's bound")
         _time_axis(axes)
-        _error_axis(axes)
+        error_axis(axes)
         axes.set_ylabel("infidelity  1 − |⟨exact|MPS⟩|²  (mean)")
         axes.set_title(f"{comparison.task}: error and its bound, exact run's angles")
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -90,12 +90,12 @@ def draw_gradient(comparison: Comparison, path: Path) -> None:
     with figure(path) as drawing:
         axes = drawing.add_subplot()
         bonds = comparison.bonds
-        error = [max(row.gradient_error, _ROUNDING) for row in comparison.truncated]
+        error = [max(row.gradient_error, ROUNDING) for row in comparison.truncated]
         axes.plot(bonds, error, **look(0), label="relative error")
-        lost = [max(1 - row.gradient_cosine, _ROUNDING) for row in comparison.truncated]
+        lost = [max(1 - row.gradient_cosine, ROUNDING) for row in comparison.truncated]
         axes.plot(bonds, lost, **look(1), linestyle="--", label="1 − cosine")
-        _bond_axis(axes, comparison)
-        _error_axis(axes)
+        bond_axis(axes, comparison.bonds)
+        error_axis(axes)
         axes.set_ylabel("distance from the exact gradient")
         axes.set_title(f"{comparison.task}: gradient of the training loss")
         axes.legend()
@@ -135,14 +135,14 @@ def draw_cost(comparison: Comparison, path: Path) -> None:
         right.axhline(comparison.exact.stored_bytes_per_timestep / 2**20, color=EXACT, linestyle="--")
         right.set_ylabel("stored per timestep (MiB)")
         for axes in (left, right):
-            _bond_axis(axes, comparison)
+            bond_axis(axes, comparison.bonds)
             axes.set_ylim(bottom=0)
         left.legend()
         drawing.suptitle(f"{comparison.task}: cost of a training step (forward and backward)")
 
 
-def _bond_axis(axes: Axes, comparison: Comparison) -> None:
-    bonds = comparison.bonds
+def bond_axis(axes: Axes, bonds: Sequence[int]) -> None:
+    """Logarithmic, with a tick at every bond dimension."""
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_locator(FixedLocator(bonds))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -150,11 +150,11 @@ def _bond_axis(axes: Axes, comparison: Comparison) -> None:
     axes.set_xlabel("bond dimension χ")
 
 
-def _error_axis(axes: Axes) -> None:
+def error_axis(axes: Axes) -> None:
     """Logarithmic, with a line below which an error is rounding and is drawn on the line."""
     axes.set_yscale("log")
-    axes.axhline(_ROUNDING, color=EXACT, linewidth=0.8)
-    axes.annotate("rounding", (1.0, _ROUNDING), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7)
+    axes.axhline(ROUNDING, color=EXACT, linewidth=0.8)
+    axes.annotate("rounding", (1.0, ROUNDING), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7)
 
 
 def _time_axis(axes: Axes) -> None:
@@ -164,4 +164,4 @@ def _time_axis(axes: Axes) -> None:
 
 def _floored(values: Tensor) -> Tensor:
     """For a logarithmic axis: what is zero or rounding is drawn at the level of rounding."""
-    return values.clamp(min=_ROUNDING)
+    return values.clamp(min=ROUNDING)

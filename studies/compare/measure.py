@@ -70,6 +70,7 @@ class Deviation:
     `readout_closed` and `readout_open`: root mean square over samples and readouts of z - z_exact. `infidelity` (open
     loop) is 1 - |<exact|mps>|^2, `bound` what the state's ledger proves about it, `truncation_error` the ledger's sum
     of discarded weights: mean and largest over the samples. `entropy` (T, n - 1): largest over the samples, in nats.
+    `final` (3, samples): infidelity, truncation error and bound of every sample after the last timestep (open loop).
     """
 
     readout_closed: Tensor
@@ -81,6 +82,7 @@ class Deviation:
     largest_bound: float
     truncation_error: Tensor
     entropy: Tensor
+    final: Tensor
 
 
 @torch.no_grad()
@@ -101,6 +103,7 @@ def deviation(exact_cell: QRNNCell, cell: QRNNCell, x: Tensor, exact: Run) -> De
         largest_bound=float(bound[-1].max()),
         truncation_error=torch.stack([state.truncation_error.mean() for state in opened.states]),
         entropy=largest_entropies(cell, closed),
+        final=torch.stack([infidelity[-1], opened.states[-1].truncation_error, bound[-1]]),
     )
 
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from pytorch_lightning import Trainer
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from backends.errors import InvalidInput
-from lightning_modules.loaders import Batch, SequenceData
-from lightning_modules.progress import quiet_lightning
+from lightning_modules.loaders import Batch
 from lightning_modules.run_directory import environment, write_json
 from lightning_modules.runs import TrainedRun
 from lightning_modules.task import SequenceTask
@@ -28,8 +25,8 @@ from studies.compare.measure import (
 )
 from studies.compare.rows import Comparison, Row
 from studies.compare.table import comparison_table
+from studies.evaluation import evaluated, features, first_sequences, require_qrnn
 from studies.saved import stored_for_backward
-from tnqrnn import QRNN, QRNNCell
 
 _EXACT = 0  # stands for the exact state among the bond dimensions
 
@@ -43,8 +40,8 @@ def compare(run: TrainedRun, bonds: list[int], samples: int) -> Comparison:
     data = run.data()
     models = {_EXACT: run.model(backend="statevector")}
     models |= {bond: run.model(backend="mps", max_bond=bond) for bond in bonds}
-    cells = {bond: _cell(model) for bond, model in models.items()}
-    x = models[_EXACT].inputs(_first_sequences(data, samples))[0].detach()
+    cells = {bond: require_qrnn("compare", model) for bond, model in models.items()}
+    x, _ = features(models[_EXACT], first_sequences(data, samples)[0])
     batch = next(iter(data.train_dataloader()))
     exact_run = closed_loop(cells[_EXACT], x)
     entropies = {_EXACT: largest_entropies(cells[_EXACT], exact_run)}
@@ -52,7 +49,7 @@ def compare(run: TrainedRun, bonds: list[int], samples: int) -> Comparison:
     metrics: dict[int, tuple[float, float]] = {}
     gradients: dict[int, Tensor] = {}
     for bond, model in track(models.items(), "comparing", console=Console(stderr=True), transient=True):
-        metrics[bond] = _test(model, data, run.task.headline)
+        metrics[bond] = evaluated(model, data, run.task.headline)
         gradients[bond] = gradient(model, partial(_loss, model, batch))
         if bond != _EXACT:
             deviations[bond] = deviation(cells[_EXACT], cells[bond], x, exact_run)
@@ -125,50 +122,6 @@ def _row(
         seconds_per_timestep=seconds,
         stored_bytes_per_timestep=stored_bytes,
     )
-
-
-def require_comparable(model: SequenceTask) -> QRNN:
-    """Return the model's QRNN.
-
-    Raises:
-        InvalidInput: It has another cell, or more than one, as a translator has.
-    """
-    if isinstance(model.cell, QRNN):
-        return model.cell
-    name = model.hparams["cell"]
-    if name != "qrnn":
-        raise InvalidInput(
-            f"compare: the run has a cell {name!r}, which no backend holds exactly and truncated; choose a run with "
-            "the cell qrnn."
-        )
-    raise InvalidInput(
-        f"compare: a {type(model).__name__} is not one QRNN over a sequence, which is what is compared; test its "
-        "checkpoint with --model.backend mps --model.max_bond instead."
-    )
-
-
-def _cell(model: SequenceTask) -> QRNNCell:
-    return require_comparable(model).cell
-
-
-def _first_sequences(data: SequenceData, samples: int) -> Tensor:
-    """The first test sequences, (samples, time, features), or all of them if there are fewer."""
-    dataset = data.dataset("test")
-    return dataset[list(range(min(samples, len(dataset))))][0]
-
-
-def _test(model: SequenceTask, data: SequenceData, headline: str) -> tuple[float, float]:
-    """Metric and loss on the whole test set."""
-    with quiet_lightning():
-        trainer = Trainer(
-            accelerator="cpu",
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-        [metrics] = trainer.test(model, datamodule=data, verbose=False)
-    return metrics[f"test_{headline}"], metrics["test_loss"]
 
 
 def _loss(model: SequenceTask, batch: Batch) -> Tensor:

@@ -1,22 +1,46 @@
-"""`tnqrnn study gradients`: how far back the loss reaches, of models at the start of training or of trained ones."""
+"""`tnqrnn study gradients`: over random initialisations, or of one model on its data (--config, --checkpoint)."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import yaml
+from typing import Any
 
 from backends.errors import InvalidInput, require_choice, require_positive_int
 from lightning_modules.cli import exit_code
 from lightning_modules.run_directory import require_writable
 from studies.arguments import Parser
+from studies.engine.command import run_study
+from studies.engine.study import Study
+from tnqrnn.cells import CELLS
 
-_DEFAULTS = Path(__file__).parent.parent / "conf" / "gradients.yaml"
-DESCRIPTION = """Measure the norm of the gradient of the loss in the hidden state of every timestep: of the cells of a
-configuration at the start of training, of checkpoints, or of both in one figure. Every other setting, such as
---model.n_qubits 8 or --data.delay 500, is that of 'tnqrnn fit'."""
+DESCRIPTION = """Norm of the gradient of a loss in the hidden state of every timestep, for one or more cells of a
+configuration at the start of training, or for trained weights. Every other setting, such as --model.n_qubits 4 or
+--data.delay 500, is that of 'tnqrnn fit'."""
+_OF_ONE_MODEL = ("--config", "--checkpoint")
+
+
+def normalise(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out the settings of a circuit where a cell has none."""
+    family = CELLS.get(settings["cell"])  # an unknown one is refused when it is priced
+    used = family.settings if family else frozenset[str]()
+    return {**settings, **{name: None for name in ("n_layers", "angle_scale") if name not in used}}
+
+
+STUDY = Study(
+    name="gradients",
+    question="how gradients shrink with timesteps, qubits and depth; with --config or --checkpoint, of one model",
+    package="studies.gradients",
+    normalise=normalise,
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command and return its exit code: 0 done, 1 some cells failed, 2 refused."""
+    if any(argument.partition("=")[0] in _OF_ONE_MODEL for argument in argv):
+        return exit_code(lambda: _of_one_model(argv))
+    return run_study(STUDY, argv)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -27,37 +51,27 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--config", help="shipped configuration or path of a YAML file; untrained")
-    parser.add_argument("--cells", nargs="+", metavar="CELL", help="of --config (%(default)s)")
+    parser.add_argument("--cells", nargs="+", metavar="CELL", default=["qrnn"], help="of --config (%(default)s)")
     parser.add_argument("--checkpoint", type=Path, nargs="+", default=[], metavar="FILE", help="trained weights")
-    parser.add_argument("--loss", help="last (timestep alone) or task (%(default)s)")
-    parser.add_argument("--samples", type=int, help="test sequences (%(default)s)")
+    parser.add_argument("--loss", default="last", help="last (timestep alone) or task (%(default)s)")
+    parser.add_argument("--samples", type=int, default=16, help="test sequences (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("runs/gradients"), help="folder of the results (%(default)s)")
-    parser.set_defaults(**yaml.safe_load(_DEFAULTS.read_text()))
     return parser
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the command and return its exit code: 0 done, 2 refused."""
-    return exit_code(lambda: _run(argv))
-
-
-def _run(argv: Sequence[str]) -> None:
+def _of_one_model(argv: Sequence[str]) -> None:
     settings, others = _parser().parse_known_args(argv)
-    from studies.gradients.measure import LOSSES
+    from studies.gradients.norms import LOSSES
 
     require_choice("tnqrnn study gradients", "loss", settings.loss, LOSSES)
     require_positive_int("tnqrnn study gradients", "--samples", settings.samples)
     require_writable(settings.out, "--out")
-    if settings.config is None and not settings.checkpoint:
-        raise InvalidInput(
-            "tnqrnn study gradients: give --config for models at the start of training, --checkpoint for trained ones."
-        )
     if settings.config is None and others:
         raise InvalidInput(
             f"tnqrnn study gradients: {others[0]} is a setting of a model to be built, but --checkpoint is trained; "
             "leave it out, or give --config."
         )
-    from studies.gradients.study import measure_all, report
+    from studies.gradients.reach import measure_all, report
 
     arguments = ["--config", settings.config, *others] if settings.config else []
     study = measure_all(arguments, settings.cells, settings.checkpoint, settings.loss, settings.samples)

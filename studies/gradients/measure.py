@@ -1,111 +1,81 @@
-"""The gradient of a loss in the hidden state of every timestep.
+"""One cell: gradients of an untrained network, over many random initialisations.
 
-For one sample with loss L and hidden state h_t, measured is |dL/dh_t| through everything after t: all later states, and
-what they feed back into the controller, but not what is read at t itself. Where it shrinks exponentially towards the
-first timesteps, what happened there cannot be learned; where it grows, training is unstable (Bengio, Simard and
-Frasconi, 1994).
-
-The hidden state is psi_t for a QRNN. It stays normalised, so the part of the gradient along psi_t itself, a change of
-norm and phase, leads nowhere and is left out. An LSTM's state is both of its vectors.
+The cost is one readout after the last timestep, <Z> of the first qubit or the first hidden unit, of one sequence of
+normal random numbers; every initialisation draws weights and sequence anew. Measured, in double precision, are the norm
+of the gradient in the hidden state of every timestep, and the variance over the initialisations of the derivative in
+every trained parameter, averaged over the parameters. A variance that shrinks exponentially with the qubits is a barren
+plateau (McClean et al., arXiv:1803.11173).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch import Tensor, nn
 
-from backends import State
-from backends.errors import InvalidInput
-from backends.statevector.state import StatevectorState
-from lightning_modules.loaders import Batch
-from lightning_modules.task import SequenceTask
+from studies.fits import slope
+from studies.gradients.norms import norms_and_gradients, unrolled
+from tnqrnn.cells import CELLS, create_cell
+from tnqrnn.recurrence import QuantumRecurrence
 
-LOSSES = ("last", "task")
-
-
-@dataclass(frozen=True)
-class Reach:
-    """Gradient norms of one model: name of the line, and norms (samples, timesteps - 1), timestep 1 first."""
-
-    name: str
-    norms: Tensor
-
-    def quantiles(self) -> Tensor:
-        """Return the 10 %, 50 % and 90 % quantiles over the samples, (3, timesteps - 1)."""
-        return self.norms.quantile(torch.tensor([0.1, 0.5, 0.9], dtype=self.norms.dtype), 0)
+# Parameters that are angles of the circuit, the same at every timestep: arXiv:1803.11173 speaks of their derivatives.
+_ANGLES = ("cell.controller.output.bias", "cell.theta")
 
 
-def gradient_norms(model: SequenceTask, batch: Batch, loss: str) -> Tensor:
-    """Return |dL/dh_t| of every sample at every timestep but the last, (batch, time - 1); L is the sample's own loss.
+def measure(settings: Mapping[str, Any], seed: int, folder: Path) -> dict[str, Any]:
+    """Return variances of derivatives and how norms change with time; write arrays.npz: `norms` (R, T - 1).
 
-    `loss` "last": the cross entropy of the last timestep alone, so that the norm tells how far a loss reaches back;
-    "task": that of the task, to which every timestep may contribute.
-
-    Raises:
-        InvalidInput: The state is a matrix product state, whose tensors depend on the gauge; or the task reads no
-            sequences of features.
+    `variance`: of all trained parameters; `variance_angles`: of those that are angles of the circuit, None for others.
+    `first` and `last`: geometric means over the R initialisations of the norm at timestep 1 and T - 1; `per_timestep`:
+    the factor by which the norm changes from one timestep to the next towards the beginning, None below 3 timesteps.
     """
-    x, targets = batch
-    if x.dim() != 3 or not x.is_floating_point():
-        raise InvalidInput(
-            f"gradients: {type(model).__name__} reads inputs of shape {tuple(x.shape)}, {x.dtype}; expected sequences "
-            "of features (batch, time, features), as those of digits, mnist or copying."
-        )
-    model.eval()  # dropout would make the norms of two models differ by chance
-    with torch.enable_grad():
-        states, outputs = _unrolled(model, x)
-        hidden = [_tensors(state) for state in states[:-1]]  # after the last timestep nothing follows
-        flat = [tensor for tensors in hidden for tensor in tensors]
-        gradients = iter(torch.autograd.grad(_total(outputs, targets, loss), flat))
-    return torch.stack([_norm(tensors, [next(gradients) for _ in tensors]) for tensors in hidden], 1)
+    norms, derivatives = [], []
+    for number in range(settings["initialisations"]):
+        torch.manual_seed(seed * settings["initialisations"] + number)
+        cell = build(settings)
+        found, gradients = _one(cell, settings)
+        norms.append(found)
+        derivatives.append(gradients)
+    stacked = np.array(norms)
+    np.savez(folder / "arrays.npz", norms=stacked)
+    variances = {name: torch.stack([one[name] for one in derivatives]).var(0) for name in derivatives[0]}
+    angles = [variances[name] for name in _ANGLES if name in variances]
+    logs = np.log(np.maximum(stacked, np.finfo(float).tiny)).mean(0)
+    steps = np.arange(1, settings["timesteps"])
+    return {
+        "parameters": sum(variance.numel() for variance in variances.values()),
+        "variance": float(torch.cat([variance.flatten() for variance in variances.values()]).mean()),
+        "variance_angles": float(torch.cat(angles).mean()) if angles else None,
+        "first": math.exp(logs[0]) if len(logs) else None,
+        "last": math.exp(logs[-1]) if len(logs) else None,
+        "per_timestep": math.exp(-slope(steps, logs)) if len(logs) > 1 else None,
+    }
 
 
-def _unrolled(model: SequenceTask, x: Tensor) -> tuple[list[Any], Tensor]:
-    """Run the cell one timestep at a time; return the state after each, and the logits."""
-    states: list[Any] = []
-    readouts, state = [], None
-    for t in range(x.shape[1]):
-        z, state = model.cell(x[:, t : t + 1], state)
-        states.append(state)
-        readouts.append(z)
-    return states, model.read(torch.cat(readouts, 1))
+def build(settings: Mapping[str, Any]) -> nn.Module:
+    """Return the cell of the settings, in double precision; settings that it does not use are left out."""
+    name = settings["cell"]
+    given = {
+        "n_qubits": settings["n_qubits"],
+        "n_layers": settings["n_layers"],
+        "angle_scale": settings["angle_scale"],
+        "sequence_length": settings["timesteps"],
+    }
+    used = {key: value for key, value in given.items() if key in CELLS[name].settings and value is not None}
+    return create_cell(name, settings["features"], **used).double()
 
 
-def _total(
-    outputs: Tensor,  # (batch, classes), or (batch, time, classes)
-    targets: Tensor,  # (batch,) or (batch, time)
-    loss: str,
-) -> Tensor:
-    """Return the sum over samples of each sample's loss."""
-    if outputs.dim() == 2:
-        return cross_entropy(outputs, targets, reduction="sum")
-    if loss == "last":
-        return cross_entropy(outputs[:, -1], targets[:, -1], reduction="sum")
-    return cross_entropy(outputs.flatten(0, 1), targets.flatten(), reduction="sum") / targets.shape[1]
-
-
-def _tensors(state: Any) -> Sequence[Tensor]:
-    """Return the tensors (batch, ...) that make up a state."""
-    if isinstance(state, State) and not isinstance(state, StatevectorState):
-        raise InvalidInput(
-            f"gradients: the tensors of a {type(state).__name__} depend on the gauge, and so would their gradient; "
-            "use --model.backend statevector."
-        )
-    tensors: Sequence[Tensor] = state.tensors
-    return tensors
-
-
-def _norm(tensors: Sequence[Tensor], gradients: Sequence[Tensor]) -> Tensor:
-    """Return the norm (batch,) of the gradient in one state, without what would change a quantum state's norm."""
-    squares = torch.zeros(len(tensors[0]), dtype=torch.float64)
-    for tensor, gradient in zip(tensors, gradients, strict=True):
-        h, g = tensor.detach().flatten(1), gradient.flatten(1)
-        if h.is_complex():
-            g = g - h * (h.conj() * g).sum(1, keepdim=True)
-        squares += g.abs().double().square().sum(1).cpu()
-    return squares.sqrt()
+def _one(cell: nn.Module, settings: Mapping[str, Any]) -> tuple[list[float], dict[str, Tensor]]:
+    """Return norms (T - 1) and derivatives by parameter, of one random sequence."""
+    x = torch.randn(1, settings["timesteps"], settings["features"], dtype=torch.float64)
+    states, z = unrolled(cell, x)
+    # Readouts of a quantum cell are all X, then all Y, then all Z.
+    first = 2 * settings["n_qubits"] if isinstance(cell, QuantumRecurrence) else 0
+    trained = {name: weight for name, weight in cell.named_parameters() if weight.requires_grad}
+    norms, gradients = norms_and_gradients(states, z[0, -1, first], list(trained.values()))
+    return norms[0].tolist(), dict(zip(trained, gradients, strict=True))

@@ -53,10 +53,9 @@ def _tables(drawn: Sequence[Drawn]) -> list[Table]:
 def _cells(plan: Plan, table: pandas.DataFrame) -> Table:
     """Return the table of all cells, without the columns that say the same everywhere: those are in the header."""
     same = [name for name, values in plan.grid.values.items() if len(values) == 1]
-    shown = in_file(table).drop(columns=[name for name in (*same, *_HEADER_ONLY) if name in table])
-    return Table.of(
-        "cells", "Every cell of the grid; the file has every digit.", shown, in_file(table).to_csv(index=False)
-    )
+    written = in_file(table)
+    shown = written.drop(columns=[name for name in (*same, *_HEADER_ONLY) if name in written])
+    return Table.of("cells", "Every cell of the grid; the file has every digit.", shown, written.to_csv(index=False))
 
 
 def _unfinished(plan: Plan, table: pandas.DataFrame) -> list[Unfinished]:

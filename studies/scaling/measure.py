@@ -25,9 +25,11 @@ from lightning_modules.progress import quiet_lightning
 from lightning_modules.runs import PreparedRun, prepare_run
 from lightning_modules.task import SequenceTask
 from studies.compare.measure import closed_loop, deviation, gradient
-from studies.compare.study import require_comparable
+from studies.evaluation import require_qrnn
 from studies.saved import stored_for_backward
 from studies.tasks.plan import as_text
+
+WHO = "study scaling"
 
 
 def measure(settings: Mapping[str, Any], seed: int, folder: Path) -> dict[str, Any]:
@@ -72,7 +74,7 @@ def cost(model: SequenceTask, batch: Batch, repeats: int) -> dict[str, Any]:
     with stored_for_backward() as stored:
         _, _, state = model.loss(batch)
     state = state.detach()
-    backend = require_comparable(model).cell.backend
+    backend = require_qrnn(WHO, model).backend
     timesteps = batch[0].shape[1]
     readout = statistics.median(_seconds(partial(backend.readout, state)) for _ in range(repeats + 1))
     forward_seconds, backward_seconds = statistics.median(forward), statistics.median(backward)
@@ -96,7 +98,7 @@ def errors(model: SequenceTask, exact: SequenceTask, batch: Batch, samples: int)
     the samples; closed loop: readouts fed back, rms over samples, timesteps and readouts. The gradient is that of the
     loss of the first `samples` sequences.
     """
-    cells = [require_comparable(each).cell for each in (model, exact)]
+    cells = [require_qrnn(WHO, each) for each in (model, exact)]
     inputs, targets = batch[0][:samples], batch[1][:samples]
     x = exact.inputs(inputs)[0].detach()
     found = deviation(cells[1], cells[0], x, closed_loop(cells[1], x))

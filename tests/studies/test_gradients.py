@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
@@ -13,8 +15,11 @@ from backends.errors import InvalidInput
 from backends.statevector.state import StatevectorState
 from lightning_modules.copying import CopyingData, CopyingMemory
 from lightning_modules.runs import run_command
+from studies.fits import slope, slope_over_seeds
 from studies.gradients.command import main
-from studies.gradients.measure import gradient_norms
+from studies.gradients.measure import build, measure
+from studies.gradients.norms import gradient_norms
+from tests.studies.small import GRID_OUTPUT, refused_by
 
 SIZES = {"input_size": 10, "output_size": 9, "sequence_length": 21, "n_qubits": 2, "controller_width": 3}
 SMALL = ["--data.delay", "2", "--model.n_qubits", "2"]
@@ -78,14 +83,14 @@ def test_command_compares_cells_and_a_checkpoint(tmp_path: Path, capsys: pytest.
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "--config"),
         (["--config", "copying", "--loss", "first"], "loss"),
         (["--config", "copying", "--samples", "0"], "--samples"),
         (["--checkpoint", "a.ckpt", "--model.n_qubits", "3"], "--model.n_qubits"),
         (["--config", "copying", *SMALL, "--cells", "elman"], "elman"),
+        (["--checkpoint"], "--checkpoint"),
     ],
 )
-def test_wrong_requests_are_refused(
+def test_wrong_requests_of_one_model_are_refused(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*arguments, "--out", str(tmp_path)]) == 2
@@ -102,3 +107,106 @@ def test_inputs_without_features_are_refused() -> None:
     tokens = torch.tensor([[1, 2, 3]])
     with pytest.raises(InvalidInput, match=r"CopyingMemory reads inputs of shape \(1, 3\).*expected sequences"):
         gradient_norms(task(), (tokens, tokens), "last")
+
+
+# Over random initialisations.
+
+CELL: dict[str, Any] = {
+    "cell": "qrnn",
+    "n_qubits": 2,
+    "n_layers": 1,
+    "timesteps": 1,
+    "angle_scale": None,
+    "initialisations": 3,
+    "features": 2,
+}
+
+
+@pytest.mark.parametrize("name", ["qrnn", "lstm"])
+def test_variances_are_those_of_finite_differences(name: str, tmp_path: Path) -> None:
+    """Of one parameter after the other, in every initialisation, from the cost alone."""
+    settings = {**CELL, "cell": name, "timesteps": 2, "initialisations": 2, "features": 1}
+    found, step, derivatives = measure(settings, 5, tmp_path), 1e-6, []
+    for number in range(2):
+        torch.manual_seed(5 * 2 + number)
+        cell = build(settings)
+        x = torch.randn(1, 2, 1, dtype=torch.float64)
+        first = 4 if name == "qrnn" else 0  # <Z> of the first of two qubits, the first unit
+        values: dict[str, list[float]] = {}
+        with torch.no_grad():
+            for key, weight in cell.named_parameters():
+                for k in range(weight.numel()):
+                    costs = []
+                    for sign in (1, -1):
+                        weight.view(-1)[k] += sign * step
+                        costs.append(float(cell(x)[0][0, -1, first]))
+                        weight.view(-1)[k] -= sign * step
+                    values.setdefault(key, []).append((costs[0] - costs[1]) / (2 * step))
+        derivatives.append(values)
+    variances = {key: np.var([one[key] for one in derivatives], axis=0, ddof=1) for key in derivatives[0]}
+    assert found["variance"] == pytest.approx(np.concatenate(list(variances.values())).mean(), rel=1e-5)
+    if name == "qrnn":
+        assert found["variance_angles"] == pytest.approx(variances["cell.controller.output.bias"].mean(), rel=1e-5)
+    else:
+        assert found["variance_angles"] is None
+
+
+def test_a_deep_random_circuit_has_a_barren_plateau(tmp_path: Path) -> None:
+    """Random angles: the variance shrinks exponentially with the qubits; near the identity it does so less."""
+    deep = {**CELL, "n_layers": 8, "angle_scale": 30.0, "initialisations": 40}
+    variances = [measure({**deep, "n_qubits": n}, 0, tmp_path)["variance_angles"] for n in (2, 4, 6)]
+    assert slope([2, 4, 6], np.log2(variances)) < -0.5
+    near = [measure({**deep, "angle_scale": 0.1, "n_qubits": n}, 0, tmp_path)["variance_angles"] for n in (2, 4, 6)]
+    assert slope([2, 4, 6], np.log2(near)) > slope([2, 4, 6], np.log2(variances)) + 0.3
+
+
+def test_one_timestep_has_no_norms_and_many_have_a_rate(tmp_path: Path) -> None:
+    assert measure(CELL, 0, tmp_path)["per_timestep"] is None
+    settings = {**CELL, "cell": "rnn_tanh", "timesteps": 12}
+    found = measure(settings, 0, tmp_path)
+    norms = np.load(tmp_path / "arrays.npz")["norms"]
+    assert norms.shape == (3, 11)
+    assert found["first"] == pytest.approx(np.exp(np.log(norms[:, 0]).mean()))
+    assert found["per_timestep"] < 1
+    assert found["per_timestep"] == pytest.approx((found["first"] / found["last"]) ** (1 / 10), rel=0.2)
+
+
+def test_slopes_and_their_spread() -> None:
+    lines = [([1, 2, 3], [2, 4, 6]), ([1, 2, 3], [1, 2, 3]), ([1, 1], [5, 6])]
+    found = slope_over_seeds(lines)
+    assert found is not None
+    assert (found.mean, found.std, found.seeds) == (pytest.approx(1.5), pytest.approx(0.5**0.5), 2)
+    assert str(found) == "1.50 ± 0.71"
+    assert slope_over_seeds([([1, 1], [5, 6])]) is None
+
+
+def test_command_on_a_small_grid(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    asked = ["--cell", "qrnn", "lstm", "--n-qubits", "2", "3", "--n-layers", "1", "--timesteps", "3"]
+    asked += ["--angle-scale", "null", "--initialisations", "2", "--seeds", "0", "1", "--executor", "debug"]
+    assert main([*asked, "--out", str(out)]) == 0
+    assert {path.stem for path in out.glob("*.svg")} == {"norms", "reach", "variance", "plateau"}
+    assert {path.name for path in out.iterdir()} >= GRID_OUTPUT
+    assert len(list((out / "cells").iterdir())) == 2 * 2 * 2
+    with (out / "variance.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["variant"] for row in rows} == {"qrnn, 1 layer, usual start", "lstm"}
+    assert all("±" in row["exponent"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mentions"),
+    [
+        (["--cell", "elman"], "'elman'"),
+        (["--cell", "reservoir"], "not trained"),
+        (["--initialisations", "1"], "initialisations"),
+        (["--n-qubits", "0"], "n_qubits"),
+        (["--timesteps", "0"], "timesteps"),
+        (["--angle-scale", "-1"], "angle_scale"),
+        (["--n-layers", "0"], "n_layers"),
+    ],
+)
+def test_wrong_grids_are_refused(
+    arguments: list[str], mentions: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused_by("gradients", arguments, mentions, tmp_path, capsys)

@@ -22,7 +22,7 @@ EXPECTATIONS = torch.tensor([-1.0, -0.9, -0.3, 0.0, 0.5, 0.99, 1.0], dtype=torch
 
 def drawn(**settings: Any) -> Tensor:
     noise = ReadoutNoise(**settings)
-    return noise.measure(EXPECTATIONS.expand(SAMPLES, -1), torch.Generator().manual_seed(0))
+    return noise.measure(EXPECTATIONS.expand(SAMPLES, -1), generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -151,6 +151,8 @@ def test_padding_stays_zero(x: Tensor) -> None:
         ({"kind": "gauss"}, ("shot_noise", "Did you mean 'gaussian'?")),
         ({"depolarising": 1}, ("depolarising", "[0, 1)")),
         ({"depolarising": -0.1}, ("depolarising",)),
+        ({"state_depolarising": 1.5}, ("state_depolarising", "[0, 1)")),
+        ({"state_depolarising": math.nan}, ("state_depolarising",)),
         ({"acts_in": "eval"}, ("noise_in", "evaluation")),
         ({"seed": -1}, ("noise_seed", "-1")),
         ({"seed": 2**64}, ("noise_seed", str(2**64))),

@@ -73,7 +73,7 @@ class QLSTM(SteppedCell):
         def step(x_t: Tensor, state: CellState) -> tuple[CellState, Tensor]:
             h, c = state.tensors
             q = self.gates(self.encode(torch.cat([h, x_t], -1)))
-            gates = self.decode((measure(q) if measure is not None else q).to(x.dtype))
+            gates = self.decode((measure(q, 1) if measure is not None else q).to(x.dtype))
             forget, write, candidate, output = gates.unbind(0)
             c = forget.sigmoid() * c + write.sigmoid() * candidate.tanh()
             h = output.sigmoid() * c.tanh()

@@ -44,6 +44,7 @@ class CellSettings:
     depolarising: float = 0.0
     noise_in: str = "both"
     noise_seed: int = 0
+    state_depolarising: float | None = None  # None: 0
     segment_length: int | None = None  # None: everything is kept for the backward
 
     @property
@@ -61,7 +62,14 @@ class CellSettings:
     @property
     def noise(self) -> ReadoutNoise:
         """The noise of the readouts."""
-        return ReadoutNoise(self.shots, self.shot_noise, self.depolarising, self.noise_in, self.noise_seed)
+        return ReadoutNoise(
+            self.shots,
+            self.shot_noise,
+            self.depolarising,
+            self.noise_in,
+            self.noise_seed,
+            self.state_depolarising or 0.0,
+        )
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,8 @@ class CellFamily:
 SIZE = frozenset({"n_qubits", "dropout"})
 CIRCUIT = frozenset({"n_layers", "rotations", "entangler", "topology"})
 CONTROLLER = frozenset({"controller", "controller_width", "angle_scale", "sequence_length"})
-QUANTUM = frozenset({"backend", "backend_options", "shots", "shot_noise", "depolarising", "noise_in", "noise_seed"})
+NOISE = frozenset({"shots", "shot_noise", "depolarising", "state_depolarising", "noise_in", "noise_seed"})
+QUANTUM = NOISE | {"backend", "backend_options"}
 # A quantum state that goes on from timestep to timestep. A classical state is no larger than what is kept beside it.
 CARRIED = frozenset({"segment_length"})
 

@@ -13,8 +13,9 @@ from lightning_modules.loaders import Batch, SequenceData
 from lightning_modules.run_directory import environment, write_json
 from lightning_modules.runs import TrainedRun, prepare_run
 from lightning_modules.task import SequenceTask
-from studies.gradients.figures import draw, write_csv
-from studies.gradients.measure import Reach, gradient_norms
+from studies.evaluation import first_sequences
+from studies.gradients.norms import Reach, gradient_norms
+from studies.gradients.reach_figure import draw, write_csv
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def measure_all(
         )
     # In double precision: in single, what vanishes ends at the smallest number there is, and looks constant.
     reaches = [
-        Reach(name, gradient_norms(model.double(), _first_sequences(data, samples), loss))
+        Reach(name, gradient_norms(model.double(), _in_double(first_sequences(data, samples)), loss))
         for name, (model, data) in models.items()
     ]
     _, data = next(iter(models.values()))
@@ -85,8 +86,6 @@ def _name(run: TrainedRun, taken: dict[str, tuple[SequenceTask, SequenceData]]) 
     return name if name not in taken else f"{name} ({run.checkpoint.parent.parent.name})"
 
 
-def _first_sequences(data: SequenceData, samples: int) -> Batch:
-    """The first test sequences, (samples, time, features), and their targets, or all of them if there are fewer."""
-    dataset = data.dataset("test")
-    x, targets = dataset[list(range(min(samples, len(dataset))))]
+def _in_double(batch: Batch) -> Batch:
+    x, targets = batch
     return (x.double() if x.is_floating_point() else x), targets

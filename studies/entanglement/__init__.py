@@ -1,0 +1,1 @@
+"""The hidden state made visible: entanglement, Schmidt spectra and readouts, over time and over training."""
