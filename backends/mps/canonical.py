@@ -41,8 +41,9 @@ class _Canonicalise(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
         refuse_second_derivatives("mps")
-        half = len(ctx.saved_tensors) // 2
-        inputs, outputs = ctx.saved_tensors[:half], ctx.saved_tensors[half:]
+        saved = ctx.saved_tensors  # once: torch's checkpoints hand them out a single time
+        half = len(saved) // 2
+        inputs, outputs = saved[:half], saved[half:]
         cotangent = _tangent_vector(outputs, grads)
         with torch.enable_grad():
             leaves = [site.detach().requires_grad_() for site in inputs]

@@ -71,13 +71,10 @@ def test_values_and_gradients_are_those_of_keeping_everything(
     assert_same(found, expected)
 
 
-# Not strict: an engine that does not pass through canonical.py is right.
-@pytest.mark.xfail(
-    strict=False,
-    reason="backends/mps/canonical.py reads ctx.saved_tensors more than once, which torch's checkpoints refuse",
-)
-def test_a_ring_of_the_mps() -> None:
-    models = [build("mps", length, topology="ring") for length in (None, 2)]
+@pytest.mark.parametrize("engine", ["kernel", "contraction"])
+def test_a_ring_of_the_mps(engine: str) -> None:
+    options = {**BACKENDS["mps"]["backend_options"], "engine": engine}
+    models = [build("mps", length, topology="ring", backend_options=options) for length in (None, 2)]
     expected, found = (trained(model, lambda m=model: m(x())) for model in models)  # type: ignore[misc]
     assert_same(found, expected)
 
