@@ -9,7 +9,7 @@ from backends.errors import InvalidInput, require_positive_int
 from lightning_modules.task import SequenceTask
 from studies.engine.study import Price
 from studies.noise.measure import flags_of, studied_cell
-from studies.noise.spec import WHO, noise_of
+from studies.noise.spec import KINDS, WHO, noise_of
 from studies.training import training_price
 from tnqrnn import QRNNCell
 
@@ -25,6 +25,8 @@ def price(settings: Mapping[str, Any]) -> Price:
     flags_of(settings["trained_with"])
 
     def watched(model: SequenceTask) -> QRNNCell:
+        if any(model.hparams[kind] for kind in KINDS):
+            raise InvalidInput(f"{WHO}: the noise of a training is given by trained_with, not by config or flags.")
         every = (settings["trained_with"], *settings["tested_with"])
         if model.continues_state and any(noise_of(words)["state_depolarising"] for words in every):
             raise InvalidInput(

@@ -91,6 +91,7 @@ def test_command_on_a_small_grid(tmp_path: Path) -> None:
         (["--config", "translation"], "a Translator goes on from the state of an earlier call"),
         (["--config", "language_modelling", "--trained-with", "exact"], "whose age is not known to state_depolarising"),
         (["--config", "digits", "--flags=--model.cell lstm"], "'lstm'"),
+        (["--flags=--model.shots 5"], "given by trained_with"),
     ],
 )
 def test_bad_requests_end_with_one_sentence(
