@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from backends.errors import InvalidInput, require_choice
+from lightning_modules import preemption
 from lightning_modules.command_line import COMMANDS
 from lightning_modules.errors import TrainingStopped
 
@@ -55,5 +56,8 @@ def _complain(error: Exception, code: int, *, alone: bool = False) -> int:
         prefix = f"process {rank}: " if rank else ""
         print(prefix + " ".join(str(error).split()), file=sys.stderr, flush=True)
     else:
-        time.sleep(1)  # srun and torchrun end all processes once one has ended: the first must have spoken by then
+        # srun and torchrun end all processes once one has ended, and would report this one as ended, not as refused. So
+        # the first one speaks and ends before this one, which is not to be ended meanwhile.
+        preemption.ignore_termination()
+        time.sleep(1)
     return code
