@@ -121,7 +121,7 @@ class MPSBackend(Backend[MPSState]):
         require_memory(
             self.name,
             f"{self.n_qubits} qubits with {limit} and batch {batch_size}",
-            batch_size * self.bytes_per_sample() + self._work_space(batch_size, device),
+            batch_size * self.bytes_per_sample() + self.work_space(batch_size, device),
             device,
             "Use a smaller max_bond or a smaller batch.",
         )
@@ -130,7 +130,7 @@ class MPSBackend(Backend[MPSState]):
         """Kinds of the kernel's operations in a timestep that begins with `state`, see `backends.mps.kernel`."""
         return [int(kind) for kind in self._kernel_program(state.centre).ops[:, 0]]
 
-    def _work_space(self, batch_size: int, device: torch.device) -> int:
+    def work_space(self, batch_size: int, device: torch.device) -> int:
         """Bytes that the kernel's threads work in: each keeps what it splits in a timestep of one tile."""
         if not self._uses_kernel(device):
             return 0

@@ -8,6 +8,7 @@ import torch
 
 from backends.choice import timestep_seconds
 from backends.errors import InvalidInput, require_choice, require_positive_int
+from backends.mps import MPSBackend
 from backends.mps.layout import Layout
 from lightning_modules.runs import prepare_run
 from studies.engine.study import Price, Settings
@@ -18,8 +19,6 @@ BACKENDS = ("statevector", "mps")
 _AMPLITUDE = torch.complex64.itemsize
 _FORWARD = 0.4  # of a training step
 _START = 3.0  # seconds: data, models, plans of contractions
-# States that autograd keeps of a truncated timestep, per two-qubit gate: measured, `stored_bytes` of the study.
-_KEPT_PER_GATE = 40
 _BASE = 100 * 2**20  # bytes that any training takes
 
 
@@ -43,9 +42,11 @@ def price(settings: Settings) -> Price:
     beside = n <= settings["exact_up_to"]
     if beside:
         seconds += (1 + 2 * _FORWARD) * step + (1 + _FORWARD) * timesteps * exact
-    gates = sum(len(gate.qubits) == 2 for gate in ansatz.circuit.gates)
-    kept = timesteps * gates * batch * _KEPT_PER_GATE * _AMPLITUDE * (bond or 1) ** 2
-    need = exact_bytes if Layout.of(n, bond).n_sites == 1 else kept
+    if Layout.of(n, bond).n_sites == 1:
+        need = exact_bytes
+    else:  # a state for each timestep, and what a thread works on
+        backend = MPSBackend(ansatz.circuit, max_bond=bond)
+        need = timesteps * batch * backend.bytes_per_sample() + backend.work_space(batch, torch.device("cpu"))
     return Price(seconds, _BASE + need + (exact_bytes if beside else 0))
 
 
