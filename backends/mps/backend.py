@@ -118,13 +118,12 @@ class MPSBackend(Backend[MPSState]):
 
     def require_memory(self, batch_size: int, device: torch.device) -> None:
         limit = f"max_bond={self.max_bond}" + (", which never truncates," if self.max_bond is None else "")
-        require_memory(
-            self.name,
-            f"{self.n_qubits} qubits with {limit} and batch {batch_size}",
-            batch_size * self.bytes_per_sample() + self.work_space(batch_size, device),
-            device,
-            "Use a smaller max_bond or a smaller batch.",
-        )
+        wanted = f"{self.n_qubits} qubits with {limit} and batch {batch_size}"
+        instead = "Use a smaller max_bond or a smaller batch."
+        states = batch_size * self.bytes_per_sample()
+        require_memory(self.name, wanted, states, device, instead)
+        # Afterwards, because the kernel's tables of a state beyond all bounds would not even count its numbers.
+        require_memory(self.name, wanted, states + self.work_space(batch_size, device), device, instead)
 
     def kernel_operations(self, state: MPSState) -> list[int]:
         """Kinds of the kernel's operations in a timestep that begins with `state`, see `backends.mps.kernel`."""
@@ -132,7 +131,7 @@ class MPSBackend(Backend[MPSState]):
 
     def work_space(self, batch_size: int, device: torch.device) -> int:
         """Bytes that the kernel's threads work in: each keeps what it splits in a timestep of one tile."""
-        if not self._uses_kernel(device):
+        if self._exact is not None or not self._uses_kernel(device):
             return 0
         program = self._kernel_program(self._home)
         threads = min(torch.get_num_threads(), -(-batch_size // LANES))
