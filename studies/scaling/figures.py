@@ -86,7 +86,8 @@ class _Set:
                     label=label_of(bond),
                     **style_of(index),
                 )
-            axes.set_yscale("log")
+            if (data["median"] > 0).any():  # a tiny run may need no memory beyond that of the process
+                axes.set_yscale("log")
             self._mark_excess(axes, data, excess)
             if quantity == "step_seconds":
                 self._mark_crossovers(axes, [bond for bond, _ in lines_of(data)])

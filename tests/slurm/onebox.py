@@ -95,6 +95,7 @@ class OneBox:
 
     def start_now(self, job: str) -> None:
         """Start a requeued job at once; SLURM holds it for two minutes."""
+        time.sleep(3)  # within the second in which its first start ended, the second would be refused its credential
         self.run(["scontrol", "update", f"JobId={job}", "StartTime=now"])
 
     def wait(self, job: str, states: Sequence[str], timeout: float = 60) -> str:

@@ -49,7 +49,7 @@ def test_two_preempted_and_one_failing(onebox: OneBox, tmp_path: Path, monkeypat
     assert table.loc[3, "error"] == "ZeroDivisionError: three broke"
     assert not under_way(out)
     assert "three broke" in (out / "report.md").read_text()
-    assert not onebox.run(["squeue", "--noheader"]).strip()
+    wait_until(lambda: not onebox.run(["squeue", "--noheader"]).strip(), 60, "the queue to be empty")
 
 
 def test_what_slurm_does_not_take_is_refused(
