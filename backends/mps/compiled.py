@@ -34,21 +34,28 @@ def compiled_step(
     Returns the new numbers, the readouts, and what `Ledger.plus` takes.
     Stores the incoming numbers alone: the backward carries out the timestep again.
     """
-    out, z, ledger = _CompiledStep.apply(numbers, angles, n_qubits, program, truncation)  # type: ignore[no-untyped-call]
+    graded = torch.is_grad_enabled() and (numbers.requires_grad or angles.requires_grad)
+    out, z, ledger = _CompiledStep.apply(numbers, angles, n_qubits, program, truncation, graded)  # type: ignore[no-untyped-call]
     return out, z, ledger
 
 
 class _CompiledStep(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, numbers: Tensor, angles: Tensor, n_qubits: int, program: MPSProgram, truncation: Truncation
+        ctx: Any,
+        numbers: Tensor,
+        angles: Tensor,
+        n_qubits: int,
+        program: MPSProgram,
+        truncation: Truncation,
+        graded: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:
         half, out = half_angles(angles), torch.empty_like(numbers, memory_format=torch.contiguous_format)
         real = numbers.real.dtype
         z, ledger = torch.empty(len(numbers), 3 * n_qubits, dtype=real), torch.zeros(len(numbers), 3, dtype=real)
         fixed, _ = program.constants.arrays(real)
         results = [as_real(out), z.numpy(), ledger.numpy()]
-        settings = [program.sizes, TINY[half.dtype], truncation.limits]
+        settings = [program.sizes, TINY[half.dtype], truncation.limits, int(not graded)]
         _run(kernel.forward, [as_real(numbers), half, *program.tables, fixed, *settings, *results])
         ctx.save_for_backward(numbers)
         ctx.half, ctx.program, ctx.truncation, ctx.n_qubits = half, program, truncation, n_qubits
@@ -70,7 +77,7 @@ class _CompiledStep(torch.autograd.Function):
         settings = [TINY[half.dtype], ctx.truncation.limits, half.dtype.type(_NOISE[real])]
         results = [as_real(g_numbers), g_angles.numpy()]
         _run(kernel.backward, [as_real(numbers), *cotangents, *tables, *settings, *results])
-        return g_numbers if state else None, g_angles, None, None, None
+        return g_numbers if state else None, g_angles, None, None, None, None
 
 
 def _run(function: Any, arrays: list[Any]) -> None:

@@ -120,6 +120,34 @@ def left_vectors(m, mo, mr, mc, rows, columns, wanted, work, u, uo, stride):
 
 
 @strict_inner
+def orthonormal_columns(m, mo, mr, mc, rows, columns, work, u, uo, stride):
+    """Householder's QR: an orthonormal basis of the columns of m (rows, columns), rows >= columns, to those of u."""
+    a, tau, _, d, _, _, _, _, _, _, _, _, least = work
+    along = columns + 1
+    copy_lanes(m, mo, mr, mc, a, 0, along, 1, rows, columns, least[0])
+    for i in range(columns):
+        at = i * along + i
+        make_reflector(a, at, along, rows - i, least[0] * least[0], d, i, tau, i)
+        apply_reflector(a, at, along, rows - i, tau, i, 1, a, at + 1, along, 1, columns - i - 1)
+    clear_matrix(u, uo, stride, rows, columns)
+    for i in range(columns):
+        for b in range(LANES):
+            u[2 * (uo + i * stride + i), b] = 1
+    for i in range(columns - 1, -1, -1):
+        at = i * along + i
+        apply_reflector(a, at, along, rows - i, tau, i, 0, u, uo + i * stride + i, stride, 1, columns - i)
+
+
+@strict_inner
+def clear_matrix(x, offset, stride, rows, columns):
+    """Zeros."""
+    for i in range(rows):
+        for j in range(2 * (offset + i * stride), 2 * (offset + i * stride + columns)):
+            for b in range(LANES):
+                x[j, b] = 0
+
+
+@strict_inner
 def select(squares, rows, rank, bond, limits, values, kept, eps):
     """Schmidt values, which are kept (1 or 0), and the discarded weight, from the squares in double precision.
 

@@ -30,7 +30,7 @@ from backends.mps.algebra import (
     scale_lanes,
     square_norms,
 )
-from backends.mps.decomposition import left_vectors, select, workspace
+from backends.mps.decomposition import left_vectors, orthonormal_columns, select, workspace
 from backends.mps.far import run_far, unrun_far
 from backends.mps.readout_kernel import finish, read, readout_space, unread
 from backends.mps.tiles import load_numbers, store_numbers
@@ -124,12 +124,15 @@ def _split(x, op, sites, places, operations, u, w, saves, limits, values, kept, 
 
 
 @strict_inner
-def _move(x, op, sites, w, saves, values, work):
+def _move(x, op, sites, w, saves, triangular, values, work):
     rows, bond, other, iso, ir, ic, onward, kr, kc = _geometry(op, sites)
     neighbour = op[5]
     vectors = neighbour + bond * other
     rest = vectors + rows * (bond + 1)
-    left_vectors(x, iso, ir, ic, rows, bond, bond, work, w, vectors, bond + 1)
+    if triangular:
+        orthonormal_columns(x, iso, ir, ic, rows, bond, work, w, vectors, bond + 1)
+    else:
+        left_vectors(x, iso, ir, ic, rows, bond, bond, work, w, vectors, bond + 1)
     multiply_conj_a(w, rest, bond, 1, w, vectors, 1, bond + 1, x, iso, ir, ic, bond, bond, rows, 0)
     if saves:
         for lane in range(LANES):
@@ -141,7 +144,9 @@ def _move(x, op, sites, w, saves, values, work):
 
 
 @strict_inner
-def _run(x, ops, far, sites, places, operations, u, w, saves, limits, values, kept, norms, epsilons, work, y):
+def _run(
+    x, ops, far, sites, places, operations, u, w, saves, triangular, limits, values, kept, norms, epsilons, work, y
+):
     """All operations on a tile. With `saves`, each has a slot of its own in w; else they share the first."""
     for o in range(ops.shape[0]):
         op = ops[o]
@@ -155,7 +160,7 @@ def _run(x, ops, far, sites, places, operations, u, w, saves, limits, values, ke
                 work,
             )  # fmt: skip
         elif op[0] == MOVE:
-            _move(x, op, sites, w, saves, values[v], work)
+            _move(x, op, sites, w, saves, triangular, values[v], work)
         else:
             gate = op[3]
             run_far(
@@ -265,15 +270,15 @@ def _store(batch, first, x):
 
 @strict_jit
 def forward(
-    batch, half, ops, far, sites, places, operations, atoms, fixed, sizes, tiny, limits, out, z, ledger, first_tile,
-    last_tile,
+    batch, half, ops, far, sites, places, operations, atoms, fixed, sizes, tiny, limits, triangular, out, z, ledger,
+    first_tile, last_tile,
 ):  # fmt: skip
     """One timestep of the tiles first_tile..last_tile - 1.
 
     batch and out (samples, numbers, 2), half (tiles, 2, n_angles, LANES) cosines and sines of half the angles,
     z (samples, 3n), ledger (samples, 3): the sums of the discarded weights and of their angles, and how often a
     discarded weight was above limits[1]. For the tables and
-    `sizes` see `MPSProgram`.
+    `sizes` see `MPSProgram`. Where no backward follows, moves may be `triangular`: another gauge, half the work.
     """
     dtype, numbers = batch.dtype, batch.shape[1]
     x = np.empty((2 * numbers, LANES), dtype)
@@ -293,7 +298,8 @@ def forward(
         _load(batch, first, x)
         matrices(operations, atoms, fixed, half[tile], u)
         _run(
-            x, shared, far, sites, places, operations, u, w, np.int64(0), limits, values, kept, norms, epsilons, work, y
+            x, shared, far, sites, places, operations, u, w, np.int64(0), triangular, limits, values, kept, norms,
+            epsilons, work, y,
         )  # fmt: skip
         _store(out, first, x)
         read(x, sites, sizes[4], space)
@@ -343,7 +349,8 @@ def backward(
             _load(g_out, first, g)
         matrices(operations, atoms, fixed, half[tile], u)
         _run(
-            x, ops, far, sites, places, operations, u, w, np.int64(1), limits, values, kept, norms, epsilons, work, y
+            x, ops, far, sites, places, operations, u, w, np.int64(1), np.int64(0), limits, values, kept, norms,
+            epsilons, work, y,
         )  # fmt: skip
         read(x, sites, sizes[4], space)
         unread(x, g, sites, sizes[4], space, first, g_z)
