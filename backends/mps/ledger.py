@@ -8,8 +8,8 @@ and the angle between rays (Fubini-Study distance) obeys the triangle inequality
     1 - fidelity <= sin^2( min( sum_i arcsin(sqrt(epsilon_i)), pi/2 ) ) = infidelity_bound,
 
 for the same angles without any truncation, up to the rounding of the simulation itself (about 1e-6 in complex64).
-`truncation_error` is the plain sum of epsilon_i; where errors add up incoherently, as they mostly do, it estimates
-1 - fidelity from above and is far tighter than the bound.
+`truncation_error` is the plain sum of epsilon_i. Where errors add up incoherently, as they mostly do, it estimates
+1 - fidelity far more closely than the bound, but may err to either side (`tnqrnn study truncation` compares the three).
 """
 
 from __future__ import annotations
