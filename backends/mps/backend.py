@@ -75,11 +75,15 @@ class MPSBackend(Backend[MPSState]):
         # A single block holds all amplitudes: then this is the statevector under another name.
         self._exact = StatevectorBackend(circuit, dtype=dtype, planner=planner) if self._layout.n_sites == 1 else None
         self._home = next((op.first for op in self._operations if op.needs_centre), 0)
-        if engine == "kernel" and not serves(self._pairs[0]):
+        if engine == "kernel" and not self._kernel_serves:
             raise InvalidInput("mps: engine='kernel' has no RXX, RYY or SWAP between distant sites; leave engine out.")
 
     def _uses_kernel(self, device: torch.device) -> bool:
-        return self._engine != "contraction" and device.type == "cpu" and serves(self._pairs[0])
+        return self._engine != "contraction" and device.type == "cpu" and self._kernel_serves
+
+    @cached_property
+    def _kernel_serves(self) -> bool:
+        return serves(self._pairs[0])
 
     @cached_property
     def _pairs(self) -> tuple[tuple[Operation[PairOperation], ...], Constants]:

@@ -9,6 +9,8 @@ All lanes take the same steps; a lane whose eigenvalue has converged waits for t
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from backends.compiling import strict_inner
@@ -23,6 +25,30 @@ _RELATIVE = 1e-15
 # And beside the largest entry of all: squared Schmidt values below this fraction of the largest are not told apart.
 _FLOOR = 1e-18
 _MAX_STEPS = 60
+
+
+class Work(NamedTuple):
+    """Arrays that a decomposition works in; `squares` are afterwards the squared singular values, largest first."""
+
+    matrix: Any
+    tau: Any
+    right: Any
+    d: Any
+    e: Any
+    squares: Any
+    beside: Any
+    floor: Any
+    vectors: Any
+    cosines: Any
+    sines: Any
+    order: Any
+    tiny: Any
+
+
+@strict_inner
+def copy(source, so, sr, sc, target, to, tr, tc, m, n):
+    """target[i, j] <- source[i, j] of m x n matrices in lanes."""
+    copy_lanes(source, so, sr, sc, target, to, tr, tc, m, n, source.dtype.type(0))
 
 
 @strict_inner
@@ -122,7 +148,7 @@ def left_vectors(m, mo, mr, mc, rows, columns, wanted, work, u, uo, stride):
 @strict_inner
 def orthonormal_columns(m, mo, mr, mc, rows, columns, work, u, uo, stride):
     """Householder's QR: an orthonormal basis of the columns of m (rows, columns), rows >= columns, to those of u."""
-    a, tau, _, d, _, _, _, _, _, _, _, _, least = work
+    a, tau, d, least = work.matrix, work.tau, work.d, work.tiny
     along = columns + 1
     copy_lanes(m, mo, mr, mc, a, 0, along, 1, rows, columns, least[0])
     for i in range(columns):
@@ -176,7 +202,7 @@ def select(squares, rows, rank, bond, limits, values, kept, eps):
 def workspace(rows, columns, tiny):
     """Arrays for matrices of up to `rows` x `columns` in the precision of `tiny` (1,)."""
     dtype, k = tiny.dtype, max(rows, columns)
-    return (
+    return Work(
         np.empty((2 * rows * (columns + 1), LANES), dtype),
         np.empty((2 * k, LANES), dtype),
         np.empty((2, LANES), dtype),

@@ -28,7 +28,6 @@ from backends.compiling import strict_inner
 from backends.mps.algebra import (
     add_scaled,
     clear,
-    copy_lanes,
     divide_gaps,
     multiply,
     multiply_conj_a,
@@ -37,7 +36,7 @@ from backends.mps.algebra import (
     scale_lanes,
     square_norms,
 )
-from backends.mps.decomposition import left_vectors, select
+from backends.mps.decomposition import copy, left_vectors, select
 from backends.mps.reflections import apply_reflector, make_reflector
 from backends.mps.turns import rotate_numbers, unrotate_numbers
 from backends.statevector.simd import LANES
@@ -45,11 +44,6 @@ from backends.statevector.simd import LANES
 # Columns of the table `far`: one row for each site of an operation, from the near end on. The site; where its numbers
 # are kept, X and E of its bond towards the near end, M, U, R and C, and the two tensors of an end.
 SITE, KEPT, ROOT, GRAM, MERGED, VECTORS, REST, CARRIED, ENDS = range(9)
-
-
-@strict_inner
-def _copy(source, so, sr, sc, target, to, tr, tc, m, n):
-    copy_lanes(source, so, sr, sc, target, to, tr, tc, m, n, source.dtype.type(0))
 
 
 @strict_inner
@@ -66,7 +60,7 @@ def _end_tensors(w, origin, ends, size, place, is_target, u):
     """The tensors of an end site for k = 0, 1: the matrix u_k on the target, or the selecting qubit's half k."""
     for k in range(2):
         at = ends + k * size
-        _copy(w, origin, 1, 1, w, at, 1, 1, size, 1)
+        copy(w, origin, 1, 1, w, at, 1, 1, size, 1)
         if is_target:
             rotate_numbers(w, at, place[0], 2 * place[5], 1, 0, place[5], 0, place[5], u[k])
         else:
@@ -104,7 +98,7 @@ def _triangle(y, rows, columns, x, xo, d, tau, tiny):
 @strict_inner
 def _roots(w, base, far, first, count, sites, rightwards, saves, y, work, ranks):
     """X of every bond within, from the far end back; with `saves` E as well."""
-    d, tau, tiny = work[3], work[2], work[12][0]
+    d, tau, tiny = work.d, work.right, work.tiny[0]
     for p in range(count - 1, 0, -1):
         row = far[first + p]
         _, near, width, ahead, sx, sw, sy = _legs(sites[row[SITE]], rightwards)
@@ -114,7 +108,7 @@ def _roots(w, base, far, first, count, sites, rightwards, saves, y, work, ranks)
             for k in range(2):
                 # The qubits and the bond ahead are one index of one stride, in the order in which the site holds them.
                 step = sy if rightwards else sw
-                _copy(w, base + row[ENDS] + k * size, sx, step, y, k * near * columns, columns, 1, near, columns)
+                copy(w, base + row[ENDS] + k * size, sx, step, y, k * near * columns, columns, 1, near, columns)
         else:
             ahead_row = far[first + p + 1]
             rank = ranks[p + 1]
@@ -139,7 +133,7 @@ def run_far(x, op, far, sites, place, u, w, saves, limits, values, kept, norm, e
     for p in range(count):
         start, near, width, ahead, _, _, _ = _legs(sites[far[first + p, SITE]], rightwards)
         size = near * width * ahead
-        _copy(x, start, 1, 1, w, base + far[first + p, KEPT], 1, 1, size, 1)
+        copy(x, start, 1, 1, w, base + far[first + p, KEPT], 1, 1, size, 1)
         if p == 0 or p == count - 1:
             origin, ends = base + far[first + p, KEPT], base + far[first + p, ENDS]
             _end_tensors(w, origin, ends, size, place, (p == 0) == (op[8] == 1), u)
@@ -153,7 +147,7 @@ def run_far(x, op, far, sites, place, u, w, saves, limits, values, kept, norm, e
         for k in range(2):
             if p == 0:
                 ends = base + row[ENDS] + k * near * width * ahead
-                _copy(w, ends, row_step, column_step, w, merged + k * ahead, columns, 1, rows, ahead)
+                copy(w, ends, row_step, column_step, w, merged + k * ahead, columns, 1, rows, ahead)
                 continue
             carried = base + far[first + p - 1, CARRIED] + k * near
             for j in range(width):
@@ -168,14 +162,14 @@ def run_far(x, op, far, sites, place, u, w, saves, limits, values, kept, norm, e
         wanted = rows if saves else bond
         v = p if saves else 0
         left_vectors(y, 0, rank, 1, rows, rank, wanted, work, w, base + row[VECTORS], rows + 1)
-        select(work[5], rows, min(rows, rank), bond, limits, values[v], kept[v], eps[p])
+        select(work.squares, rows, min(rows, rank), bond, limits, values[v], kept[v], eps[p])
         vectors, rest = base + row[VECTORS], base + row[REST]
         multiply_conj_a(
             w, rest, columns, 1, w, vectors, 1, rows + 1, w, merged, columns, 1, wanted, columns, rows, 0
         )  # fmt: skip
-        _copy(w, rest, columns, 1, w, base + row[CARRIED], columns, 1, bond, columns)
+        copy(w, rest, columns, 1, w, base + row[CARRIED], columns, 1, bond, columns)
         scale_lanes(w, base + row[CARRIED], columns, 1, bond, columns, kept[v], 1)
-        _copy(w, vectors, rows + 1, 1, x, start, row_step, column_step, rows, bond)
+        copy(w, vectors, rows + 1, 1, x, start, row_step, column_step, rows, bond)
     row = far[first + count - 1]
     start, near, width, ahead, sx, sw, sy = _legs(sites[row[SITE]], rightwards)
     step, columns = sy if rightwards else sw, width * ahead
@@ -188,8 +182,8 @@ def run_far(x, op, far, sites, place, u, w, saves, limits, values, kept, norm, e
     square_norms(x, start, 1, 1, 1, near * columns, norm, 0)
     for lane in range(LANES):
         norm[0, lane] = np.sqrt(norm[0, lane]) if norm[0, lane] > 0 else 1
-        work[3][0, lane] = 1 / norm[0, lane]
-    scale_lanes(x, start, 1, 1, near * columns, 1, work[3], 0)
+        work.d[0, lane] = 1 / norm[0, lane]
+    scale_lanes(x, start, 1, 1, near * columns, 1, work.d, 0)
 
 
 @strict_inner
@@ -220,9 +214,9 @@ def unrun_far(x, g, op, far, sites, place, u, w, limits, noise, values, kept, no
         multiply_conj_a(
             merged, k * size, sx, step, w, carried + k * near, 1, 2 * near, g, start, sx, step, near, columns, near, 0
         )  # fmt: skip
-    _copy(pulled, 0, 1, 1, w, carried, 1, 1, near * 2 * near, 1)  # C is not needed again: its cotangent takes its place
+    copy(pulled, 0, 1, 1, w, carried, 1, 1, near * 2 * near, 1)  # C is not needed again: its cotangent takes its place
     end = base + row[MERGED]
-    _copy(merged, 0, 1, 1, w, end, 1, 1, 2 * size, 1)
+    copy(merged, 0, 1, 1, w, end, 1, 1, 2 * size, 1)
     for p in range(count - 2, -1, -1):
         row, ahead_row = far[first + p], far[first + p + 1]
         start, near, width, ahead, sx, sw, sy = _legs(sites[row[SITE]], rightwards)
@@ -246,7 +240,7 @@ def unrun_far(x, g, op, far, sites, place, u, w, limits, noise, values, kept, no
         # gM = U ((gC, 0) + (W^h R_D, W R_K) E)
         multiply(merged, 0, columns, 1, w, rest, columns, 1, w, gram, columns, 1, rows, columns, columns, 0)
         clear(pulled, 2 * rows * columns)
-        _copy(w, carried, columns, 1, pulled, 0, columns, 1, bond, columns)
+        copy(w, carried, columns, 1, pulled, 0, columns, 1, bond, columns)
         multiply_conj_a(
             pulled, 0, columns, 1, gaps, 0, 1, bond, merged, begin * columns, columns, 1, bond, columns, lost, 1
         )  # fmt: skip
@@ -257,7 +251,7 @@ def unrun_far(x, g, op, far, sites, place, u, w, limits, noise, values, kept, no
         if p == 0:
             for k in range(2):
                 at = base + row[MERGED] + k * rows * ahead
-                _copy(merged, k * ahead, columns, 1, w, at, row_step, column_step, rows, ahead)
+                copy(merged, k * ahead, columns, 1, w, at, row_step, column_step, rows, ahead)
             continue
         # M = C T: to the cotangents of C, which takes its place, and of T.
         before, kept_t = base + far[first + p - 1, CARRIED], base + row[KEPT]
@@ -274,7 +268,7 @@ def unrun_far(x, g, op, far, sites, place, u, w, limits, noise, values, kept, no
                     g, start + j * sw, sx, sy, w, before + k * near, 1, 2 * near, merged, at, along, 1, near, ahead,
                     near, 1,
                 )  # fmt: skip
-        _copy(pulled, 0, 1, 1, w, before, 1, 1, 2 * near * near, 1)
+        copy(pulled, 0, 1, 1, w, before, 1, 1, 2 * near * near, 1)
     _unroots(g, base, far, first, count, sites, rightwards, w, scratch)
     for end in range(2):
         p = 0 if end == 0 else count - 1
@@ -292,11 +286,11 @@ def unrun_far(x, g, op, far, sites, place, u, w, limits, noise, values, kept, no
                 _clear_half(w, at, place[2], place[6], 1 - k)
         for lane in range(LANES):
             factors[0, lane] = 1
-        _copy(w, cotangents, 1, 1, g, start, 1, 1, size, 1)
+        copy(w, cotangents, 1, 1, g, start, 1, 1, size, 1)
         add_scaled(g, start, 1, 1, w, cotangents + size, 1, 1, size, 1, factors)
     for p in range(count):
         start, near, width, ahead, _, _, _ = _legs(sites[far[first + p, SITE]], rightwards)
-        _copy(w, base + far[first + p, KEPT], 1, 1, x, start, 1, 1, near * width * ahead, 1)
+        copy(w, base + far[first + p, KEPT], 1, 1, x, start, 1, 1, near * width * ahead, 1)
 
 
 @strict_inner

@@ -21,7 +21,6 @@ from backends.compiling import strict_inner, strict_jit
 from backends.mps.algebra import (
     add_scaled,
     clear,
-    copy_lanes,
     divide_gaps,
     multiply,
     multiply_conj_a,
@@ -30,7 +29,7 @@ from backends.mps.algebra import (
     scale_lanes,
     square_norms,
 )
-from backends.mps.decomposition import left_vectors, orthonormal_columns, select, workspace
+from backends.mps.decomposition import copy, left_vectors, orthonormal_columns, select, workspace
 from backends.mps.far import run_far, unrun_far
 from backends.mps.readout_kernel import finish, read, readout_space, unread
 from backends.mps.tiles import load_numbers, store_numbers
@@ -39,11 +38,6 @@ from backends.statevector.kernel import angle_gradients, matrices
 from backends.statevector.simd import LANES
 
 WITHIN, SPLIT, MOVE, FAR = range(4)
-
-
-@strict_inner
-def _copy(source, so, sr, sc, target, to, tr, tc, m, n):
-    copy_lanes(source, so, sr, sc, target, to, tr, tc, m, n, source.dtype.type(0))
 
 
 @strict_inner
@@ -100,16 +94,16 @@ def _split(x, op, sites, places, operations, u, w, saves, limits, values, kept, 
     vectors = theta + left * right
     rest = vectors + rows * (rows + 1)
     if saves:
-        _copy(x, a[0], 1, 1, w, slot, 1, 1, left * bond, 1)
-        _copy(x, b[0], 1, 1, w, slot + left * bond, 1, 1, bond * right, 1)
+        copy(x, a[0], 1, 1, w, slot, 1, 1, left * bond, 1)
+        copy(x, b[0], 1, 1, w, slot + left * bond, 1, 1, bond * right, 1)
     multiply(w, theta, right, 1, x, a[0], bond, 1, x, b[0], right, 1, left, right, bond, 0)
     _apply_gates(w, theta, op[3], op[4], places, operations, u)
     mr, mc = (right, 1) if rightwards else (1, right)
     wanted = rows if saves else bond
     left_vectors(w, theta, mr, mc, rows, other, wanted, work, w, vectors, rows + 1)
-    select(work[5], rows, min(rows, other), bond, limits, values, kept, eps)
+    select(work.squares, rows, min(rows, other), bond, limits, values, kept, eps)
     multiply_conj_a(w, rest, other, 1, w, vectors, 1, rows + 1, w, theta, mr, mc, wanted, other, rows, 0)
-    factors = work[3]
+    factors = work.d
     square_norms(w, rest, other, 1, bond, other, factors, 0)
     for lane in range(LANES):
         total = factors.dtype.type(0)
@@ -118,8 +112,8 @@ def _split(x, op, sites, places, operations, u, w, saves, limits, values, kept, 
         norm[0, lane] = np.sqrt(total) if total > 0 else 1
         for k in range(bond):
             factors[k, lane] = kept[k, lane] / norm[0, lane]
-    _copy(w, vectors, rows + 1, 1, x, iso, ir, ic, rows, bond)
-    _copy(w, rest, other, 1, x, onward, kr, kc, bond, other)
+    copy(w, vectors, rows + 1, 1, x, iso, ir, ic, rows, bond)
+    copy(w, rest, other, 1, x, onward, kr, kc, bond, other)
     scale_lanes(x, onward, kr, kc, bond, other, factors, 1)
 
 
@@ -137,10 +131,10 @@ def _move(x, op, sites, w, saves, triangular, values, work):
     if saves:
         for lane in range(LANES):
             for k in range(bond):
-                values[k, lane] = np.sqrt(max(work[5][k, lane], 0.0))
-    _copy(x, onward, 1, 1, w, neighbour, 1, 1, bond * other, 1)
+                values[k, lane] = np.sqrt(max(work.squares[k, lane], 0.0))
+    copy(x, onward, 1, 1, w, neighbour, 1, 1, bond * other, 1)
     multiply(x, onward, kr, kc, w, rest, bond, 1, w, neighbour, kr, kc, bond, other, bond, 0)
-    _copy(w, vectors, bond + 1, 1, x, iso, ir, ic, rows, bond)
+    copy(w, vectors, bond + 1, 1, x, iso, ir, ic, rows, bond)
 
 
 @strict_inner
@@ -199,7 +193,7 @@ def _unsplit(x, g, op, sites, places, operations, u, w, limits, noise, values, k
     divide_gaps(gaps, 0, bond, values, kept, start, lost, bond, noise)
     # The cotangent of M in the basis U.
     clear(pulled, 2 * rows * other)
-    _copy(g, onward, kr, kc, pulled, 0, other, 1, bond, other)
+    copy(g, onward, kr, kc, pulled, 0, other, 1, bond, other)
     multiply_conj_a(pulled, 0, other, 1, gaps, 0, 1, bond, w, lost_rows, other, 1, bond, other, lost, 1)
     multiply(pulled, start * other, other, 1, gaps, 0, bond, 1, w, rest, other, 1, lost, other, bond, 1)
     mr, mc = (right, 1) if rightwards else (1, right)
@@ -208,8 +202,8 @@ def _unsplit(x, g, op, sites, places, operations, u, w, limits, noise, values, k
     old_a, old_b = slot, slot + left * bond
     multiply_conj_b(g, a[0], bond, 1, merged, 0, right, 1, w, old_b, 1, right, left, bond, right, 0)
     multiply_conj_a(g, b[0], right, 1, w, old_a, 1, bond, merged, 0, right, 1, bond, right, left, 0)
-    _copy(w, old_a, 1, 1, x, a[0], 1, 1, left * bond, 1)
-    _copy(w, old_b, 1, 1, x, b[0], 1, 1, bond * right, 1)
+    copy(w, old_a, 1, 1, x, a[0], 1, 1, left * bond, 1)
+    copy(w, old_b, 1, 1, x, b[0], 1, 1, bond * right, 1)
 
 
 @strict_inner
@@ -237,11 +231,11 @@ def _unmove(x, g, op, sites, w, noise, values, scratch):
     multiply(centre, 0, bond, 1, g, iso, ir, ic, w, rest, bond, 1, rows, bond, bond, 0)
     multiply_conj_b(small, 0, bond, 1, g, onward, kr, kc, w, neighbour, kc, kr, bond, bond, other, 0)
     multiply(centre, 0, bond, 1, w, vectors, bond + 1, 1, small, 0, bond, 1, rows, bond, bond, 1)
-    _copy(centre, 0, bond, 1, g, iso, ir, ic, rows, bond)
+    copy(centre, 0, bond, 1, g, iso, ir, ic, rows, bond)
     multiply_conj_a(moved, 0, other, 1, w, rest, 1, bond, g, onward, kr, kc, bond, other, bond, 0)
-    _copy(moved, 0, other, 1, g, onward, kr, kc, bond, other)
+    copy(moved, 0, other, 1, g, onward, kr, kc, bond, other)
     multiply(x, iso, ir, ic, w, vectors, bond + 1, 1, w, rest, bond, 1, rows, bond, bond, 0)
-    _copy(w, neighbour, 1, 1, x, onward, 1, 1, bond * other, 1)
+    copy(w, neighbour, 1, 1, x, onward, 1, 1, bond * other, 1)
 
 
 @strict_inner

@@ -9,46 +9,63 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 
 from backends.compiling import strict_jit
-from backends.mps.decomposition import TINY, left_vectors, workspace
+from backends.mps.decomposition import TINY, left_vectors, orthonormal_columns, workspace
 from backends.statevector.simd import LANES
 
 _REPEATS, _CALLS = 7, 10
 
 
 @strict_jit
-def _decompose(matrices, size, calls, vectors, tiny):  # type: ignore[no-untyped-def]
-    work = workspace(size, size, tiny)
+def _vectors(matrices, rows, columns, wanted, calls, vectors, tiny):  # type: ignore[no-untyped-def]
+    work = workspace(rows, columns, tiny)
     for _ in range(calls):
-        left_vectors(matrices, 0, size, 1, size, size, size, work, vectors, 0, size + 1)
+        left_vectors(matrices, 0, columns, 1, rows, columns, wanted, work, vectors, 0, rows + 1)
 
 
-def seconds(size: int) -> tuple[float, float]:
-    """Seconds per sample for matrices (size, size) of complex64, in the kernel and by `torch.linalg.svd`."""
-    generator = np.random.default_rng(size)
-    matrices = generator.standard_normal((LANES, size, size, 2)).astype(np.float32) / size
-    lanes = np.ascontiguousarray(matrices.reshape(LANES, -1).T)
-    vectors, tiny = np.empty((2 * size * (size + 1), LANES), np.float32), TINY[np.dtype(np.float32)]
-    tensor = torch.view_as_complex(torch.from_numpy(matrices))
-    kernel = _median(lambda: _decompose(lanes, size, _CALLS, vectors, tiny))
-    return kernel / _CALLS, _median(lambda: torch.linalg.svd(tensor))
+@strict_jit
+def _basis(matrices, rows, columns, wanted, calls, vectors, tiny):  # type: ignore[no-untyped-def]
+    work = workspace(rows, columns, tiny)
+    for _ in range(calls):
+        orthonormal_columns(matrices, 0, columns, 1, rows, wanted, work, vectors, 0, rows + 1)
 
 
-def _median(work: Callable[[], object]) -> float:
-    """Median seconds per sample of a call, after a first one."""
+def kernel_seconds(rows: int, columns: int, wanted: int, *, triangular: bool = False) -> float:
+    """Seconds for a tile of matrices (rows, columns) of complex64: `wanted` left vectors, or a basis by QR."""
+    decompose = _basis if triangular else _vectors
+    matrices = _matrices(rows, columns).reshape(LANES, -1).T
+    vectors, tiny = np.empty((2 * rows * (rows + 1), LANES), np.float32), TINY[np.dtype(np.float32)]
+    lanes = np.ascontiguousarray(matrices)
+    return median_seconds(lambda: decompose(lanes, rows, columns, wanted, _CALLS, vectors, tiny)) / _CALLS
+
+
+def torch_seconds(size: int) -> float:
+    """Seconds for the same number of matrices (size, size) by `torch.linalg.svd`."""
+    tensor = torch.view_as_complex(torch.from_numpy(_matrices(size, size)))
+    return median_seconds(lambda: torch.linalg.svd(tensor))
+
+
+def _matrices(rows: int, columns: int) -> np.ndarray[Any, Any]:
+    random = np.random.default_rng(rows).standard_normal((LANES, rows, columns, 2)).astype(np.float32)
+    return random / np.float32(rows)
+
+
+def median_seconds(work: Callable[[], object]) -> float:
+    """Median seconds of a call, after a first one."""
     times = []
     for _ in range(_REPEATS + 1):
         start = time.perf_counter()
         work()
         times.append(time.perf_counter() - start)
-    return statistics.median(times[1:]) / LANES
+    return statistics.median(times[1:])
 
 
 if __name__ == "__main__":
     for wanted in [int(text) for text in sys.argv[1:]] or [16, 32, 64]:
-        ours, theirs = seconds(wanted)
+        ours, theirs = kernel_seconds(wanted, wanted, wanted) / LANES, torch_seconds(wanted) / LANES
         print(f"{wanted} x {wanted}: kernel {1e6 * ours:.0f} us, torch.linalg.svd {1e6 * theirs:.0f} us per sample")

@@ -6,29 +6,15 @@ decompositions (measured alone, times their number), readouts (a step without ga
 
 from __future__ import annotations
 
-import statistics
 import sys
-import time
-from collections.abc import Callable
 
-import numpy as np
 import torch
 
 from backends import MPSBackend
-from backends.compiling import strict_jit
-from backends.mps.decomposition import TINY, left_vectors, workspace
 from backends.mps.kernel import MOVE, SPLIT
 from backends.statevector.simd import LANES
+from studies.benchmark.decomposition import kernel_seconds, median_seconds
 from tnqrnn.ansatz import Ansatz
-
-_REPEATS = 9
-
-
-@strict_jit
-def _decompose(matrices, rows, columns, wanted, calls, vectors, tiny):  # type: ignore[no-untyped-def]
-    work = workspace(rows, columns, tiny)
-    for _ in range(calls):
-        left_vectors(matrices, 0, columns, 1, rows, columns, wanted, work, vectors, 0, rows + 1)
 
 
 def shares(n_qubits: int, max_bond: int) -> dict[str, float]:
@@ -40,16 +26,16 @@ def shares(n_qubits: int, max_bond: int) -> dict[str, float]:
         state = backend.initial_state(LANES)
         for step in angles:
             state, _ = backend.step(state, step)
-        whole = _median(lambda: backend.step(state, angles[0]))
-        readouts = _median(lambda: backend.readout(state))
+        whole = median_seconds(lambda: backend.step(state, angles[0]))
+        readouts = median_seconds(lambda: backend.readout(state))
     empty = MPSBackend(Ansatz(2, 1, topology="chain").circuit, max_bond=1)
     with torch.inference_mode():
         start, few = empty.initial_state(LANES), torch.zeros(LANES, empty.n_angles)
-        python = _median(lambda: empty.step(start, few))
+        python = median_seconds(lambda: empty.step(start, few))
     kinds = backend.kernel_operations(state)
     size = 2 * max_bond
-    decompositions = kinds.count(SPLIT) * _seconds(size, size, max_bond)
-    decompositions += kinds.count(MOVE) * _seconds(size, max_bond, max_bond)
+    decompositions = kinds.count(SPLIT) * kernel_seconds(size, size, max_bond)
+    decompositions += kinds.count(MOVE) * kernel_seconds(size, max_bond, max_bond, triangular=True)
     return {
         "whole": whole,
         "decompositions": decompositions,
@@ -57,23 +43,6 @@ def shares(n_qubits: int, max_bond: int) -> dict[str, float]:
         "Python": python,
         "products": whole - decompositions - readouts,
     }
-
-
-def _seconds(rows: int, columns: int, wanted: int) -> float:
-    """Seconds for the left singular vectors of eight matrices."""
-    random = np.random.default_rng(rows).standard_normal((2 * rows * columns, LANES)).astype(np.float32)
-    vectors, tiny = np.empty((2 * rows * (rows + 1), LANES), np.float32), TINY[np.dtype(np.float32)]
-    return _median(lambda: _decompose(random / rows, rows, columns, wanted, 5, vectors, tiny)) / 5
-
-
-def _median(work: Callable[[], object]) -> float:
-    """Median seconds of a call, after a first one."""
-    times = []
-    for _ in range(_REPEATS + 1):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])
 
 
 if __name__ == "__main__":
