@@ -5,13 +5,9 @@ Compiling takes minutes at 8 qubits and grows with qubits, layers and timesteps:
 
 from __future__ import annotations
 
-import os
-from importlib import import_module
 from typing import Any
 
-import torch
-from torch import Tensor
-
+from studies.benchmark.jax_operation import compiled_by_jax, tensorcircuit_on_jax
 from studies.benchmark.mps_rivals.contender import Contender
 from studies.benchmark.workload import ChainWorkload
 
@@ -21,11 +17,7 @@ def make(workload: ChainWorkload) -> Contender:
 
     Forward is the value alone; backward is value and gradient together, as JAX would train.
     """
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    jax, tc, numpy = import_module("jax"), import_module("tensorcircuit"), import_module("numpy")
-    jnp = import_module("jax.numpy")
-    tc.set_backend("jax")
-    tc.set_dtype("complex64")
+    _, jnp, tc = tensorcircuit_on_jax()
     n, layers = workload.n_qubits, workload.n_layers
 
     def readouts(sites: list[Any]) -> Any:
@@ -55,21 +47,5 @@ def make(workload: ChainWorkload) -> Contender:
             values.append(readouts(circuit.get_tensors()))
         return jnp.stack(values)
 
-    batched = jax.vmap(sequence, in_axes=1, out_axes=1)
-    forward = jax.jit(batched)
-    pull_back = jax.jit(lambda angles, cotangent: jax.vjp(batched, angles)[1](cotangent)[0])
-
-    class Compiled(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, angles: Tensor) -> Tensor:
-            ctx.angles = jnp.asarray(angles.detach().numpy())
-            return torch.from_numpy(numpy.array(forward(ctx.angles)))
-
-        @staticmethod
-        def backward(ctx: Any, *grads: Tensor) -> Tensor:
-            return torch.from_numpy(numpy.array(pull_back(ctx.angles, jnp.asarray(grads[0].numpy()))))
-
-    def run(angles: Tensor) -> tuple[Tensor, None]:
-        return Compiled.apply(angles), None  # type: ignore[no-untyped-call]
-
-    return Contender(run, backward_is_all=True)
+    compiled = compiled_by_jax(sequence)
+    return Contender(lambda angles: (compiled(angles), None), backward_is_all=True)

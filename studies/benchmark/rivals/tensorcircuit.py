@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from importlib import import_module
 from typing import Any
 
-import torch
-from torch import Tensor
-
+from studies.benchmark.jax_operation import compiled_by_jax, tensorcircuit_on_jax
 from studies.benchmark.workload import Simulator, Workload
 
 
@@ -18,11 +14,7 @@ def make(workload: Workload) -> Simulator:
     Forward is the value alone; backward is value and gradient together, as JAX would train: the time of a training step
     is that of the backward.
     """
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    jax, tc, numpy = import_module("jax"), import_module("tensorcircuit"), import_module("numpy")
-    jnp = import_module("jax.numpy")
-    tc.set_backend("jax")
-    tc.set_dtype("complex64")
+    jax, jnp, tc = tensorcircuit_on_jax()
     n = workload.n_qubits
 
     def step(psi: Any, angles: Any) -> tuple[Any, Any]:
@@ -46,22 +38,4 @@ def make(workload: Workload) -> Simulator:
     def sequence(angles: Any) -> Any:
         return jax.lax.scan(step, jnp.zeros(2**n, jnp.complex64).at[0].set(1), angles)[1]
 
-    batched = jax.vmap(sequence, in_axes=1, out_axes=1)
-    forward = jax.jit(batched)
-    pull_back = jax.jit(lambda angles, cotangent: jax.vjp(batched, angles)[1](cotangent)[0])
-
-    class Compiled(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, angles: Tensor) -> Tensor:
-            ctx.angles = jnp.asarray(angles.detach().numpy())
-            return torch.from_numpy(numpy.array(forward(ctx.angles)))
-
-        @staticmethod
-        def backward(ctx: Any, *grads: Tensor) -> Tensor:
-            return torch.from_numpy(numpy.array(pull_back(ctx.angles, jnp.asarray(grads[0].numpy()))))
-
-    def run(angles: Tensor) -> Tensor:
-        readouts: Tensor = Compiled.apply(angles)  # type: ignore[no-untyped-call]
-        return readouts
-
-    return run
+    return compiled_by_jax(sequence)
