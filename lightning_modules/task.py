@@ -67,7 +67,7 @@ class SequenceTask(LightningModule):
         controller: Network that turns input and readouts into angles: linear, relu, gelu or glu.
         controller_width: Hidden units of the controller.
         dropout: Probability with which the controller drops a hidden unit.
-        angle_scale: Size of the circuit's angles at the start; by default it shrinks with qubits, layers and length.
+        angle_scale: Factor on all angles of the circuit; by default it shrinks with qubits, layers and length.
         precession: Angle in radians by which the last qubit turns about z at every timestep at the start, and qubit k
             by (k + 1) / n_qubits of it, so that the state tells the age of an input; 0 turns none.
         backend: How the hidden state is held: statevector (exact), mps (truncated) or auto (chooses, says why).

@@ -1,9 +1,15 @@
-"""How small the first angles are, and how the qubits precess.
+"""How large the angles are, how far a training step moves them, and how the qubits precess.
 
-With torch's default initialisation every timestep turns the state by angles of order one; over many timesteps the
-readouts then forget the input and training stays at chance. A last controller layer scaled down starts near the
-identity, from where training finds its way. The smaller the better up to a point: the right size shrinks with the
-total number of angles that act on the state, over the whole sequence.
+The angles are s C(f): a controller C with torch's usual weights, and a factor s that stays. The state after T timesteps
+of P angles each is a product of P T rotations, so what it owes to a change of the weights is bounded by
+
+    |d psi| <= 1/2 sum over P T angles of |d angle| <= 1/2 P T s |f|_1 max |d weight|        (last layer; f its input)
+
+and inputs that mean something add up like that. Adam moves every weight by about the learning rate, however small the
+weight and its gradient are. With torch's weights and s = 1 the angles are of order one, the readouts forget the input
+within a few timesteps, and training stays at chance; with small weights instead of a small factor it begins well, but
+after a few steps the angles are of order one again. With s proportional to 1 / (P T) both the start and the effect of a
+step on the state are the same for every circuit and every length, and one learning rate serves them all.
 
 Near the identity, though, the state forgets when something happened: small rotations add up, whatever their order. If
 every qubit turns about z by its own angle at every timestep, an input is stored with a phase that tells its age, as in
@@ -22,14 +28,14 @@ from backends.errors import InvalidInput
 # Gates of one angle that turn a qubit about z, up to a phase that no readout sees.
 _TURNS = ("rz", "p")
 
-# Total number of angles (angles per step times steps) up to which the default initialisation trains well; from the
-# 8 x 8 scans: 18 angles over 8 rows train at scale 1, over 64 pixels at scale 0.1.
+# Total number of angles (angles per step times steps) up to which the factor is 1; from the 8 x 8 scans: 18 angles over
+# 8 rows train at 1, over 64 pixels at 0.1.
 _ANGLES_AT_FULL_SCALE = 128
 _ASSUMED_SEQUENCE_LENGTH = 64
 
 
 def default_angle_scale(n_angles: int, sequence_length: int | None) -> float:
-    """Return the factor on the controller's last layer: min(1, 128 / (n_angles * sequence_length)).
+    """Return the factor on all angles: min(1, 128 / (n_angles * sequence_length)).
 
     `n_angles` per timestep; an unknown `sequence_length` (None) counts as 64 timesteps.
     """

@@ -63,7 +63,7 @@ class QRNNCell(QuantumCell):
         )
         if require_number("QRNN", "precession", precession, 0, math.inf):
             slots, turns = precession_angles(circuit, precession)
-            self.controller.output.bias.data[slots] = turns.to(self.controller.output.bias)
+            self.controller.output.bias.data[slots] = turns.to(self.controller.output.bias) / self.angle_scale
         self.choose_backend("QRNN", circuit, backend, backend_options)
 
     @property
@@ -85,8 +85,8 @@ class QRNN(QuantumRecurrence):
     """A QRNN over sequences, used as torch.nn.LSTM with batch_first=True.
 
     Arguments: `input_size` features per timestep; `ansatz`, an `Ansatz` or any `Circuit`; `controller` "linear",
-    "relu", "gelu" or "glu" of hidden width `controller_width`, with `dropout` before its last layer; `angle_scale`, the
-    size of the first angles (None: derived from the circuit and `sequence_length`, see `initialisation`); `backend`
+    "relu", "gelu" or "glu" of hidden width `controller_width`, with `dropout` before its last layer; `angle_scale`, a
+    factor on all angles (None: derived from the circuit and `sequence_length`, see `initialisation`); `backend`
     "statevector" or "mps" with `backend_options`, e.g. {"max_bond": 16}; `noise`, a `ReadoutNoise` (None: exact
     readouts); `precession`, the angle in radians by which the last qubit turns about z at every timestep before
     training, and qubit k by (k + 1) / n_qubits of it; `segment_length`, the timesteps after which the state is kept for

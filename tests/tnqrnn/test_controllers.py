@@ -37,9 +37,38 @@ def test_what_each_kind_computes(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", CONTROLLERS)
-def test_the_angle_scale_scales_the_first_angles(kind: str) -> None:
+def test_the_angle_scale_scales_the_angles(kind: str) -> None:
     x = torch.randn(3, 5, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(build(kind, angle_scale=0.1)(x), 0.1 * build(kind)(x))
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.01])
+def test_a_step_of_adam_moves_the_angles_in_proportion_to_the_scale(scale: float) -> None:
+    """The first step moves every weight by the learning rate: by 0.1 (|f|_1 + 1) s each angle of a linear controller."""
+    torch.manual_seed(0)
+    controller = Controller("linear", 5, 7, width=4, dropout=0.0, angle_scale=scale).double()
+    x = torch.rand(1, 5, dtype=torch.float64)
+    before = controller(x)
+    optimizer = torch.optim.Adam(controller.parameters(), lr=0.1, eps=1e-12)
+    before.sum().backward()
+    optimizer.step()
+    expected = torch.full_like(before, -0.1 * (float(x.sum()) + 1) * scale)
+    torch.testing.assert_close(controller(x) - before, expected, atol=0, rtol=1e-6)
+
+
+def test_weights_of_before_the_factor_keep_their_angles() -> None:
+    """They had the factor in the last layer. A plain dictionary, without versions, is taken as it is."""
+    x = torch.randn(2, 4, 2, generator=torch.Generator().manual_seed(1)).double()
+    old, new = (QRNN(2, Ansatz(3), angle_scale=scale).double() for scale in (1.0, 0.05))
+    weights = old.state_dict()
+    assert weights._metadata["cell.controller"]["version"] == 2
+    weights._metadata["cell.controller"]["version"] = 1
+    kept = {name: weight.clone() for name, weight in weights.items()}
+    new.load_state_dict(weights)
+    torch.testing.assert_close(new(x)[0], old(x)[0])
+    assert all(torch.equal(weights[name], kept[name]) for name in kept)
+    new.load_state_dict(dict(new.state_dict()))
+    torch.testing.assert_close(new(x)[0], old(x)[0])
 
 
 def test_dropout_acts_in_training_only() -> None:
@@ -81,7 +110,7 @@ def test_no_precession_leaves_the_start_as_it_was() -> None:
     assert changed == ["cell.controller.output.bias"]
     slots, turns = precession_angles(Ansatz(3).circuit, math.pi)
     assert slots == [3, 4, 5]  # after ry on every qubit
-    torch.testing.assert_close(turning[changed[0]][3:6], turns)
+    torch.testing.assert_close(turning[changed[0]][3:6] * default_angle_scale(9, None), turns)
     assert torch.equal(plain[changed[0]][6:], turning[changed[0]][6:])
     torch.manual_seed(0)
     zero = QRNN(2, Ansatz(3), precession=0.0).state_dict()
