@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from backends.errors import require_choice, require_number, require_positive_int
+from tnqrnn.initialisation import ScaledAngles
 
 # How many times the hidden width the first layer produces, and what follows it. None: no hidden layer.
 CONTROLLERS: dict[str, tuple[int, type[nn.Module]] | None] = {
@@ -17,7 +16,7 @@ CONTROLLERS: dict[str, tuple[int, type[nn.Module]] | None] = {
 }
 
 
-class Controller(nn.Module):
+class Controller(ScaledAngles):
     """`s output(dropout(activation(hidden(x))))`; the kind "linear" has no hidden layer and ignores `width`.
 
     Maps features (..., in_features) to angles (..., n_angles) in radians. `angle_scale` is s, a factor that stays: the
@@ -25,8 +24,7 @@ class Controller(nn.Module):
     `initialisation`).
     """
 
-    # 1: angle_scale was multiplied into the last layer at the start, and the angles had no factor.
-    _version = 2
+    scaled = ("output.weight", "output.bias")
 
     def __init__(
         self,
@@ -57,13 +55,3 @@ class Controller(nn.Module):
         """Return the angles (..., n_angles) for features (..., in_features)."""
         outputs: Tensor = self.output(self.dropout(self.activation(self.hidden(features))))
         return self.angle_scale * outputs
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
-    ) -> None:
-        """Divide the last layer of a version 1 by the factor, so that its angles stay what they were."""
-        if local_metadata.get("version", self._version) < self._version:
-            for name in (f"{prefix}output.weight", f"{prefix}output.bias"):
-                if name in state_dict:
-                    state_dict[name] = state_dict[name] / self.angle_scale
-        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)

@@ -19,11 +19,14 @@ precession is the bias of the controller's last layer for those rotations; train
 
 from __future__ import annotations
 
+import math
+from typing import Any, ClassVar
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from backends.circuit import Circuit
-from backends.errors import InvalidInput
+from backends.errors import InvalidInput, require_number, require_positive_int
 
 # Gates of one angle that turn a qubit about z, up to a phase that no readout sees.
 _TURNS = ("rz", "p")
@@ -41,6 +44,35 @@ def default_angle_scale(n_angles: int, sequence_length: int | None) -> float:
     """
     length = _ASSUMED_SEQUENCE_LENGTH if sequence_length is None else sequence_length
     return min(1.0, _ANGLES_AT_FULL_SCALE / max(1, n_angles * length))
+
+
+def require_angle_scale(who: str, angle_scale: float | None, n_angles: int, sequence_length: int | None) -> float:
+    """Return `angle_scale`, or the default for these angles per timestep; refuses what is no positive number."""
+    if sequence_length is not None:
+        require_positive_int(who, "sequence_length", sequence_length)
+    if angle_scale is None:
+        angle_scale = default_angle_scale(n_angles, sequence_length)
+    return require_number(who, "angle_scale", angle_scale, 0, math.inf, open_below=True)
+
+
+class ScaledAngles(nn.Module):
+    """A module whose angles are `angle_scale` times what the parameters named in `scaled` give linearly.
+
+    Weights of a version 1, whose angles had no factor, are divided by it when they are loaded: the same angles.
+    """
+
+    _version = 2
+    angle_scale: float
+    scaled: ClassVar[tuple[str, ...]]
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
+    ) -> None:
+        if local_metadata.get("version", self._version) < self._version:
+            for name in (f"{prefix}{name}" for name in self.scaled):
+                if name in state_dict:
+                    state_dict[name] = state_dict[name] / self.angle_scale
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
 
 def precession_angles(circuit: Circuit, largest: float) -> tuple[list[int], Tensor]:

@@ -20,7 +20,7 @@ from backends import Circuit, InvalidInput
 from backends.errors import require_number, require_positive_int
 from tnqrnn.ansatz import Ansatz
 from tnqrnn.controllers import Controller
-from tnqrnn.initialisation import default_angle_scale, precession_angles
+from tnqrnn.initialisation import precession_angles, require_angle_scale
 from tnqrnn.noise import ReadoutNoise
 from tnqrnn.recurrence import QuantumCell, QuantumRecurrence
 
@@ -133,12 +133,3 @@ def circuit_of(who: str, ansatz: object) -> Circuit:
     if not isinstance(ansatz, Ansatz | Circuit):
         raise InvalidInput(f"{who}: ansatz must be an Ansatz or a Circuit, got {type(ansatz).__name__}.")
     return ansatz.circuit if isinstance(ansatz, Ansatz) else ansatz
-
-
-def require_angle_scale(who: str, angle_scale: float | None, n_angles: int, sequence_length: int | None) -> float:
-    """Return `angle_scale`, or the default for these angles per timestep; refuses what is no positive number."""
-    if sequence_length is not None:
-        require_positive_int(who, "sequence_length", sequence_length)
-    if angle_scale is None:
-        angle_scale = default_angle_scale(n_angles, sequence_length)
-    return require_number(who, "angle_scale", angle_scale, 0, math.inf, open_below=True)

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from tnqrnn import QRNN, Ansatz, Circuit, InvalidInput
+from tnqrnn.cells.qrb import QRB
 from tnqrnn.controllers import CONTROLLERS, Controller
 from tnqrnn.initialisation import default_angle_scale, precession_angles
+from tnqrnn.recurrence import QuantumRecurrence
 
 
 def build(kind: str, dropout: float = 0.0, angle_scale: float = 1.0) -> Controller:
@@ -44,7 +46,7 @@ def test_the_angle_scale_scales_the_angles(kind: str) -> None:
 
 @pytest.mark.parametrize("scale", [1.0, 0.01])
 def test_a_step_of_adam_moves_the_angles_in_proportion_to_the_scale(scale: float) -> None:
-    """The first step moves every weight by the learning rate: by 0.1 (|f|_1 + 1) s each angle of a linear controller."""
+    """The first step moves every weight by the learning rate: each angle of a linear one by 0.1 (|f|_1 + 1) s."""
     torch.manual_seed(0)
     controller = Controller("linear", 5, 7, width=4, dropout=0.0, angle_scale=scale).double()
     x = torch.rand(1, 5, dtype=torch.float64)
@@ -56,13 +58,14 @@ def test_a_step_of_adam_moves_the_angles_in_proportion_to_the_scale(scale: float
     torch.testing.assert_close(controller(x) - before, expected, atol=0, rtol=1e-6)
 
 
-def test_weights_of_before_the_factor_keep_their_angles() -> None:
-    """They had the factor in the last layer. A plain dictionary, without versions, is taken as it is."""
+@pytest.mark.parametrize(("network", "scaled"), [(QRNN, "cell.controller"), (QRB, "cell")])
+def test_weights_of_before_the_factor_keep_their_angles(network: type[QuantumRecurrence], scaled: str) -> None:
+    """They had the factor in themselves. A plain dictionary, without versions, is taken as it is."""
     x = torch.randn(2, 4, 2, generator=torch.Generator().manual_seed(1)).double()
-    old, new = (QRNN(2, Ansatz(3), angle_scale=scale).double() for scale in (1.0, 0.05))
+    old, new = (network(2, Ansatz(3), angle_scale=scale).double() for scale in (1.0, 0.05))
     weights = old.state_dict()
-    assert weights._metadata["cell.controller"]["version"] == 2
-    weights._metadata["cell.controller"]["version"] = 1
+    assert weights._metadata[scaled]["version"] == 2
+    weights._metadata[scaled]["version"] = 1
     kept = {name: weight.clone() for name, weight in weights.items()}
     new.load_state_dict(weights)
     torch.testing.assert_close(new(x)[0], old(x)[0])

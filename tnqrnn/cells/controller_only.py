@@ -15,14 +15,14 @@ from backends.errors import require_positive_int
 from tnqrnn.cells.state import CellState
 from tnqrnn.cells.stepped import Step, SteppedCell
 from tnqrnn.controllers import Controller
-from tnqrnn.qrnn import require_angle_scale
+from tnqrnn.initialisation import require_angle_scale
 
 
 class ControllerOnly(SteppedCell):
     """A controller that feeds its own outputs back; see the module for its formula.
 
     Arguments: as for `QRNN`, with `n_qubits` giving the number of readouts, 3 n_qubits. `angle_scale` multiplies the
-    controller's last layer at the start, by default 1: there is no state that small outputs would keep.
+    controller's outputs, by default 1: there is no state that small outputs would keep.
     """
 
     name = "controller_only"

@@ -22,7 +22,7 @@ from backends.errors import InvalidInput, require_positive_int
 from tnqrnn.cells.state import CellState
 from tnqrnn.cells.stepped import Step, SteppedCell
 from tnqrnn.controllers import Controller
-from tnqrnn.qrnn import require_angle_scale
+from tnqrnn.initialisation import require_angle_scale
 
 Pairs = list[tuple[int, int]]
 

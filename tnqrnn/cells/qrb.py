@@ -1,10 +1,11 @@
 """`QRB`: a quantum recurrent block without a controller, after Li et al., arXiv:2302.03244.
 
-    psi_t = U(theta) (RY(e_1) x ... x RY(e_d)) psi_{t-1},    e = E x_t + b,    z_t = <X>, <Y>, <Z> of every qubit
+    psi_t = U(s theta) (RY(e_1) x ... x RY(e_d)) psi_{t-1},    e = s (E x_t + b),    z_t = <X>, <Y>, <Z> of every qubit
 
 The first d = n / 2 qubits (rounded down, at least one) are the data register, onto which a linear map E encodes the
 input; the others are the history register. theta does not change over time, and no readout is fed back: what a QRNN
-gains over it is what the controller adds.
+gains over it is what the controller adds. The factor s is the QRNN's (see `initialisation`): with angles of order one
+at every timestep the circuit forgets what it has read.
 
 The block of the paper resets its data register to |0...0> after every timestep. That makes the state mixed, which a
 state vector cannot hold; this is the unitary variant without reset. All qubits of both registers are read, so that the
@@ -13,7 +14,6 @@ head sees as many readouts as a QRNN's.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,23 +21,26 @@ import torch
 from torch import Tensor, nn
 
 from backends import Circuit
-from backends.errors import InvalidInput, require_number, require_positive_int
+from backends.errors import InvalidInput, require_positive_int
 from tnqrnn.ansatz import Ansatz
+from tnqrnn.initialisation import ScaledAngles, require_angle_scale
 from tnqrnn.noise import ReadoutNoise
 from tnqrnn.qrnn import circuit_of
 from tnqrnn.recurrence import QuantumCell, QuantumRecurrence
 
 
-class QRBCell(QuantumCell):
+class QRBCell(ScaledAngles, QuantumCell):
     """One timestep: encoding, circuit, readouts. See `QRB` for the arguments."""
 
     name = "qrb"
+    scaled = ("theta", "encoding.weight", "encoding.bias")
 
     def __init__(
         self,
         input_size: int,
         ansatz: Ansatz | Circuit,
         angle_scale: float | None = None,
+        sequence_length: int | None = None,
         backend: str = "statevector",
         backend_options: Mapping[str, Any] | None = None,
     ) -> None:
@@ -46,21 +49,21 @@ class QRBCell(QuantumCell):
         evolution = circuit_of(self.name, ansatz)
         if evolution.n_angles == 0:
             raise InvalidInput("qrb: the circuit has no parametrised gate, so there is nothing to train; add one.")
-        scale = 1.0 if angle_scale is None else angle_scale
-        scale = require_number(self.name, "angle_scale", scale, 0, math.inf, open_below=True)
         self.output_size = 3 * evolution.n_qubits
         self.n_data = max(1, evolution.n_qubits // 2)
         self.encoding = nn.Linear(input_size, self.n_data)
-        self.theta = nn.Parameter(torch.empty(evolution.n_angles).uniform_(-math.pi, math.pi) * scale)
-        self.choose_backend(self.name, encoded(evolution, self.n_data), backend, backend_options)
+        self.theta = nn.Parameter(torch.empty(evolution.n_angles).uniform_(-1, 1))
+        circuit = encoded(evolution, self.n_data)
+        self.angle_scale = require_angle_scale(self.name, angle_scale, circuit.n_angles, sequence_length)
+        self.choose_backend(self.name, circuit, backend, backend_options)
 
     @property
     def weight(self) -> Tensor:
         return self.theta
 
     def angles(self, x: Tensor, z: Tensor) -> Tensor:
-        """Return the encoding's angles and theta, (batch, n_data + n_theta); the readouts z play no role."""
-        angles = torch.cat([self.encoding(x), self.theta.expand(len(x), -1)], -1)
+        """Return the angles of encoding and circuit, (batch, n_data + n_theta); the readouts z play no role."""
+        angles = self.angle_scale * torch.cat([self.encoding(x), self.theta.expand(len(x), -1)], -1)
         return angles.to(self.backend.real_dtype)
 
 
@@ -68,8 +71,7 @@ class QRB(QuantumRecurrence):
     """A quantum recurrent block over sequences; see the module for its formula.
 
     Arguments: `input_size` features per timestep; `ansatz` of U; `dropout` of the readouts that leave the block;
-    `angle_scale` multiplies theta at the start, which is uniform in (-pi, pi) at 1, the default; `backend`,
-    `backend_options`, `noise` and `segment_length` as for `QRNN`.
+    `angle_scale`, `sequence_length`, `backend`, `backend_options`, `noise` and `segment_length` as for `QRNN`.
     """
 
     cell: QRBCell
@@ -80,12 +82,13 @@ class QRB(QuantumRecurrence):
         ansatz: Ansatz | Circuit,
         dropout: float = 0.0,
         angle_scale: float | None = None,
+        sequence_length: int | None = None,
         backend: str = "statevector",
         backend_options: Mapping[str, Any] | None = None,
         noise: ReadoutNoise | None = None,
         segment_length: int | None = None,
     ) -> None:
-        cell = QRBCell(input_size, ansatz, angle_scale, backend, backend_options)
+        cell = QRBCell(input_size, ansatz, angle_scale, sequence_length, backend, backend_options)
         super().__init__(cell, noise, dropout, segment_length)
 
 

@@ -157,6 +157,7 @@ def _qrb(input_size: int, given: CellSettings) -> nn.Module:
         given.ansatz,
         given.dropout,
         given.angle_scale,
+        given.sequence_length,
         given.backend,
         given.backend_options,
         given.noise,
@@ -182,7 +183,7 @@ CELLS: dict[str, CellFamily] = {
     ),
     "controller_only": CellFamily(_controller_only, SIZE | CONTROLLER - {"sequence_length"}, "controller_width"),
     "qlstm": CellFamily(_qlstm, SIZE | QUANTUM | {"hidden_size", "n_layers"}, "hidden_size"),
-    "qrb": CellFamily(_qrb, SIZE | CIRCUIT | QUANTUM | CARRIED | {"angle_scale"}, None),
+    "qrb": CellFamily(_qrb, SIZE | CIRCUIT | QUANTUM | CARRIED | {"angle_scale", "sequence_length"}, None),
     "reservoir": CellFamily(
         _controlled(Reservoir), SIZE | CIRCUIT | CONTROLLER | QUANTUM | CARRIED | {"precession"}, None
     ),

@@ -59,15 +59,16 @@ def test_qlstm(n_qubits: int, n_layers: int, backend: str, x: Tensor) -> None:
 @pytest.mark.parametrize("ansatz", [Ansatz(3), Circuit(4).ry(0).unitary(torch.eye(4).flip(0), 1, 3).crx(3, 2)])
 def test_qrb(ansatz: Ansatz | Circuit, backend: str, x: Tensor) -> None:
     torch.manual_seed(0)
-    cell = QRB(2, ansatz, backend=backend, backend_options=BACKENDS[backend]).double()
+    scale = 0.7
+    cell = QRB(2, ansatz, angle_scale=scale, backend=backend, backend_options=BACKENDS[backend]).double()
     circuit = ansatz.circuit if isinstance(ansatz, Ansatz) else ansatz
     n, data = circuit.n_qubits, circuit.n_qubits // 2
     psi, expected = oracle.zero_state(n, 2), []
     for t in range(3):
         encoding = x[:, t] @ cell.cell.encoding.weight.T + cell.cell.encoding.bias
         assert encoding.shape == (2, data)
-        psi = oracle.evolve([("ry", (q,)) for q in range(data)], psi, encoding)
-        psi = oracle.evolve(gate_tuples(circuit), psi, cell.cell.theta.expand(2, -1))
+        psi = oracle.evolve([("ry", (q,)) for q in range(data)], psi, scale * encoding)
+        psi = oracle.evolve(gate_tuples(circuit), psi, scale * cell.cell.theta.expand(2, -1))
         expected.append(oracle.readouts(psi))
     assert largest(cell(x)[0] - torch.stack(expected, 1)) <= DOUBLE
 
