@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -15,6 +17,28 @@ def cache_root() -> Path:
     """Return the folder of everything cached: `TNQRNN_CACHE` if set, else the user's cache folder."""
     root = os.environ.get("TNQRNN_CACHE")
     return Path(root) if root else Path(platformdirs.user_cache_dir("tnqrnn"))
+
+
+def can_be_written(folder: Path) -> bool:
+    """Return whether files can be made in a folder, which is made first if need be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+def keep(file: Path, contents: bytes) -> None:
+    """Write a file of the cache, whole or not at all. A cache that cannot be written is no reason to fail."""
+    part = file.with_name(f"{file.name}.{uuid.uuid4().hex}")
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_bytes(contents)
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 @contextmanager

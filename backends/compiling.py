@@ -1,8 +1,10 @@
-"""How the kernels are compiled: without the interpreter lock, kept on disk where the disk can be written."""
+"""How the kernels are compiled: without the interpreter lock, and kept on disk (see `kernel_cache`)."""
 
 from __future__ import annotations
 
 import numba as nb
+
+from backends.kernel_cache import KernelCache, is_stamped
 
 
 def jit(function):
@@ -26,8 +28,7 @@ def strict_inner(function):
 
 
 def _compiled(function, **options):
-    options |= {"nogil": True, "error_model": "numpy"}
-    try:
-        return nb.njit(function, cache=True, **options)
-    except RuntimeError:  # numba finds no folder to keep it in
-        return nb.njit(function, **options)
+    compiled = nb.njit(function, nogil=True, error_model="numpy", **options)
+    if is_stamped(function):
+        compiled._cache = KernelCache(function)
+    return compiled

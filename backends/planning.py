@@ -10,11 +10,8 @@ alike, writing an intermediate costs more than computing it (Gray and Kourtis, Q
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,12 +20,14 @@ from pathlib import Path
 import cotengra as ctg
 from torch import Tensor
 
-from backends.cache import cache_root
+from backends.cache import cache_root, keep
 from backends.errors import InvalidInput, require_choice, require_positive_int
 
 EFFORTS = ("order", "greedy", "hyper")
 _WRITE_WEIGHT = 64
 _HYPER_REPEATS = 64
+# How this file searches and what it writes is part of every plan's name: another version of it searches again.
+_SEARCH = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 
 Labels = tuple[str, ...]
 
@@ -218,7 +217,7 @@ def _cache_file(
 ) -> Path | None:
     if planner.cache_dir is None:
         return None
-    key = json.dumps([ctg.__version__, planner.effort, inputs, output, sorted(sizes.items())])
+    key = json.dumps([ctg.__version__, _SEARCH, planner.effort, inputs, output, sorted(sizes.items())])
     return planner.cache_dir / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
 
 
@@ -246,14 +245,8 @@ def _is_path(path: object, n_tensors: int) -> bool:
 
 
 def _write_path(file: Path | None, path: Sequence[Sequence[int]]) -> None:
-    """Write atomically; a cache that cannot be written is no reason to fail."""
-    if file is None:
-        return
-    with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as handle:
-            json.dump([[int(k) for k in pair] for pair in path], handle)
-        os.replace(handle.name, file)
+    if file is not None:
+        keep(file, json.dumps([[int(k) for k in pair] for pair in path]).encode())
 
 
 DEFAULT_PLANNER = ContractionPlanner()

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from typing import Any
 
-from backends.cache import one_at_a_time
+from numba.core.event import Event, Listener, install_listener
 
-# Seconds after which a user wonders.
-_A_MOMENT = 2.0
+from backends.cache import cache_root, can_be_written, one_at_a_time
 
 # Which compiled functions, for which dtype, were called in this process: the first call compiles or loads.
 _called: set[tuple[Any, Any]] = set()
@@ -56,7 +54,7 @@ def over_tiles(function: Any, arrays: Sequence[Any], tiles: int, threads: int) -
 
 
 def compile_first(function: Any, arrays: Sequence[Any], kernel: str, seconds: int) -> None:
-    """Compile a kernel's function for these arguments, or load it, before threads call it; says so if it takes long."""
+    """Compile a kernel's function for these arguments, or load it, before threads call it; says so if it compiles."""
     with compiling_alone(function, arrays[0].dtype, kernel, seconds) as first:
         if first:
             function(*arrays, 0, 0)
@@ -66,30 +64,37 @@ def compile_first(function: Any, arrays: Sequence[Any], kernel: str, seconds: in
 def compiling_alone(function: Any, dtype: Any, kernel: str, seconds: int) -> Iterator[bool]:
     """Keep other processes from compiling while a function of a kernel is called for the first time in this one.
 
-    Processes that compile at once number the files of numba's cache alike, and one may then load what another compiled
-    for another precision. Gives whether it is the first call.
+    They wait, and load what this one has compiled. Gives whether it is the first call.
     """
     if (function, dtype) in _called:
         yield False
         return
-    with _announced(kernel, seconds), one_at_a_time("kernel"):
+    with one_at_a_time("kernel"), install_listener("numba:compile", _Notice(kernel, seconds)):
         yield True
     _called.add((function, dtype))
 
 
-@contextmanager
-def _announced(kernel: str, seconds: int) -> Iterator[None]:
-    """Say that a kernel is being compiled, if it takes more than a moment: it was not found in the cache then."""
-    notice = threading.Timer(_A_MOMENT, _tell, (kernel, seconds))
-    notice.daemon = True
-    notice.start()
-    try:
-        yield
-    finally:
-        notice.cancel()
+class _Notice(Listener):
+    """Says that a kernel is being compiled when Numba begins to: it is not said of one that is loaded, however long."""
+
+    def __init__(self, kernel: str, seconds: int) -> None:
+        self._kernel, self._seconds = kernel, seconds
+
+    def on_start(self, event: Event) -> None:
+        """Say so, unless it is a function of the user's."""
+        if event.data["dispatcher"].py_func.__module__.startswith("backends."):
+            _tell(self._kernel, self._seconds)
+
+    def on_end(self, event: Event) -> None:
+        """Say nothing."""
 
 
 @cache
 def _tell(kernel: str, seconds: int) -> None:
-    message = "compiling the %s kernel: some %d s, once for all circuits"
-    logging.getLogger("tnqrnn").warning(message, kernel, seconds)
+    message = f"compiling the {kernel} kernel: some {seconds} s, once for all circuits"
+    if not can_be_written(cache_root()):
+        message = (
+            f"compiling the {kernel} kernel: some {seconds} s, and again in every process, because the cache folder "
+            f"{cache_root()} cannot be written; set TNQRNN_CACHE to a folder that can."
+        )
+    logging.getLogger("tnqrnn").warning(message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -13,8 +13,8 @@ import torch
 # Before anything imports pyplot: no test opens a window.
 os.environ["MPLBACKEND"] = "Agg"
 
-# Nor does one write contraction plans into the user's cache.
-os.environ["TNQRNN_CACHE"] = tempfile.mkdtemp(prefix="tnqrnn-tests-")
+# Nor does one write into the user's cache. One folder for all runs: compiling the kernels takes a minute or two.
+os.environ["TNQRNN_CACHE"] = str(Path(__file__).parents[1] / ".pytest_cache" / "tnqrnn")
 
 # The tensors of a test are small: a thread pool costs more than it gives, and one thread sums in one order.
 torch.set_num_threads(1)
