@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import torch
 from torch.utils.checkpoint import checkpoint
 
+from backends.base import State
 from backends.errors import require_positive_int
 
 T = TypeVar("T")
@@ -33,10 +34,13 @@ def segments(timesteps: int, segment_length: int | None) -> list[range]:
 def recomputed(work: Callable[..., T], *arguments: Any, when: bool) -> T:
     """Return `work(*arguments)`; with `when`, the backward calls it again instead of keeping what is inside.
 
-    The arguments are kept. torch's global generators, those of the arguments' devices too, are set back for the second
-    call; others must be by `work`.
+    The arguments are kept; autograd refuses the backward where a tensor among them was written to in place since, that
+    of a state too. torch's global generators, those of the arguments' devices too, are set back for the second call;
+    others must be by `work`.
     """
     if when and torch.is_grad_enabled():
-        result: T = checkpoint(work, *arguments, use_reentrant=False)
+        # A checkpoint watches the tensors that it is given, and none inside of other things.
+        watched = [tensor for argument in arguments if isinstance(argument, State) for tensor in argument.tensors]
+        result: T = checkpoint(lambda *_: work(*arguments), *arguments, *watched, use_reentrant=False)
         return result
     return work(*arguments)

@@ -159,3 +159,14 @@ def test_refusals() -> None:
     refused(lambda: build("statevector", 2, backend_options=options), "segment_length 2", "reversible")
     refused(lambda: create_cell("lstm", 2, segment_length=3), "'lstm' does not use segment_length", "qrnn")
     refused(lambda: create_cell("qlstm", 2, segment_length=3), "'qlstm' does not use segment_length", "qrnn")
+
+
+def test_a_start_that_is_written_to_before_the_backward_is_refused(backend: str) -> None:
+    """The first segment starts from it again: the gradient would be that of another start."""
+    model = build(backend, 3)
+    start = model.backend.initial_state(BATCH)
+    z, _ = model(x(), start)
+    with torch.no_grad():
+        start.tensors[0].mul_(0.5)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        z.sum().backward()
