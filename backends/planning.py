@@ -1,8 +1,8 @@
 """Contraction planning: one place that decides in which order tensors are multiplied, and shows what it decided.
 
 cotengra searches the order (`ContractionPlanner.effort` says how hard), the plan is kept in memory and on disk per
-network and shapes, and torch executes it pairwise, so autograd passes through. Indices shared by all tensors and the
-output, as our batch index is, are ordinary indices here.
+network and shapes, and opt_einsum has torch execute it pairwise, so autograd passes through. Indices shared by all
+tensors and the output, as our batch index is, are ordinary indices here.
 
 A candidate order is scored as `multiply_adds + 64 * elements_written`, cotengra's measure "combo": on CPUs and GPUs
 alike, writing an intermediate costs more than computing it (Gray and Kourtis, Quantum 5, 410 (2021)).
@@ -14,10 +14,12 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 
 import cotengra as ctg
+import opt_einsum
 from torch import Tensor
 
 from backends.cache import cache_root, keep
@@ -62,14 +64,14 @@ class ContractionPlan:
 
     def __str__(self) -> str:
         terms = ",".join("".join(labels) for labels in self.inputs) + "->" + "".join(self.output)
-        saving = self.order_multiply_adds / max(self.multiply_adds, 1)
+        saving = Decimal(self.order_multiply_adds) / max(self.multiply_adds, 1)
         return "\n".join(
             [
                 f"contraction of {len(self.inputs)} tensors, order found by '{self.found_by}'",
                 f"  equation              {terms}",
-                f"  multiply-adds         {self.multiply_adds:.3e}   ({saving:.2f}x fewer than in the order given)",
-                f"  elements written      {self.written:.3e}",
-                f"  largest intermediate  {self.largest_intermediate:.3e} elements",
+                f"  multiply-adds         {scientific(self.multiply_adds)}   ({saving:.3g}x fewer than in the order given)",
+                f"  elements written      {scientific(self.written)}",
+                f"  largest intermediate  {scientific(self.largest_intermediate)} elements",
                 f"  slices                {self.n_slices}",
                 f"  pairwise steps        {' '.join(str(pair) for pair in self.path)}",
             ]
@@ -108,7 +110,10 @@ def _plan(
     planner: ContractionPlanner, inputs: tuple[Labels, ...], output: Labels, shapes: tuple[tuple[int, ...], ...]
 ) -> ContractionPlan:
     sizes = _sizes(inputs, output, shapes)
-    inputs, output = _as_symbols(inputs, output)
+    shape = tuple(sizes[label] for label in output)
+    # Without axes of length one: they cost nothing, so an intermediate could collect more of them than einsum has letters.
+    sizes = {label: size for label, size in sizes.items() if size > 1}
+    inputs, output = _as_symbols(tuple(_only(sizes, labels) for labels in inputs), _only(sizes, output))
     sizes = dict(zip(dict.fromkeys(label for labels in inputs for label in labels), sizes.values(), strict=True))
     in_order = _tree(inputs, output, sizes, _path_in_order(len(inputs)))
     found_by, tree = _best_tree(planner, inputs, output, sizes, in_order)
@@ -124,7 +129,7 @@ def _plan(
         n_slices=int(tree.nslices),
         path=tuple(tuple(int(k) for k in pair) for pair in tree.get_path()),
         found_by=found_by,
-        _execute=_executor(tree),
+        _execute=_executor(tree, shape),
     )
 
 
@@ -141,6 +146,10 @@ def _sizes(inputs: tuple[Labels, ...], output: Labels, shapes: tuple[tuple[int, 
         if label not in sizes:
             raise InvalidInput(f"planning: the result's index {label!r} belongs to no tensor.")
     return sizes
+
+
+def _only(sizes: dict[str, int], labels: Labels) -> Labels:
+    return tuple(label for label in labels if label in sizes)
 
 
 def _as_symbols(inputs: tuple[Labels, ...], output: Labels) -> tuple[tuple[Labels, ...], Labels]:
@@ -162,8 +171,9 @@ def _tree(
     return ctg.ContractionTree.from_path(inputs, output, sizes, path=path)
 
 
-def _score(tree: ctg.ContractionTree) -> float:
-    return float(tree.total_flops() + _WRITE_WEIGHT * tree.total_write())
+def _score(tree: ctg.ContractionTree) -> int:
+    # An integer: 2**n of many hundred qubits, as the order given may cost, is beyond all floats.
+    return int(tree.total_flops()) + _WRITE_WEIGHT * int(tree.total_write())
 
 
 def _best_tree(
@@ -205,11 +215,29 @@ def _search(
     return paths
 
 
-def _executor(tree: ctg.ContractionTree) -> Callable[..., Tensor]:
-    if tree.nslices > 1:
-        return lambda *tensors: tree.contract(tensors, autojit=False)
-    contractor = tree.get_contractor()
-    return lambda *tensors: contractor(*tensors)
+def _executor(tree: ctg.ContractionTree, shape: tuple[int, ...]) -> Callable[..., Tensor]:
+    """The contraction of a tree by torch to a result of this shape, slice after slice where the tree has slices."""
+    # opt_einsum is told that the tensors are torch's. cotengra asks autoray, whose 0.8.2 to 0.8.4 answer everybody in a
+    # process with the library that came first: torch tensors would go to numpy, or other people's arrays to torch.
+    pairs = tree.get_path() if len(tree.inputs) > 1 else [(0,)]
+    expression = opt_einsum.contract_expression(tree.get_eq_sliced(), *tree.get_shapes_sliced(), optimize=pairs)
+
+    def execute(*tensors: Tensor) -> Tensor:
+        squeezed = [tensor.squeeze() for tensor in tensors]
+        if tree.nslices == 1:
+            return expression(*squeezed, backend="torch").reshape(shape)
+        slices = (tree.slice_arrays(squeezed, k) for k in range(tree.nslices))
+        return tree.gather_slices(expression(*arrays, backend="torch") for arrays in slices).reshape(shape)
+
+    return execute
+
+
+def scientific(count: int) -> str:
+    """Return a count as `1.234e+05`, one beyond all floats as well."""
+    try:
+        return f"{count:.3e}"
+    except OverflowError:
+        return f"{Decimal(count):.3e}"
 
 
 def _cache_file(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import string
 from pathlib import Path
 
+import autoray
+import cotengra
 import pytest
 import torch
 
 import backends.planning
-from backends import ContractionPlanner, InvalidInput
+from backends import Circuit, ContractionPlanner, InvalidInput, create_backend
 from backends.planning import EFFORTS, Labels
 from tests.backends.cases import EXACT, FITTING, ansatz_circuit, random_angles, run
 
@@ -22,6 +25,9 @@ NETWORKS: dict[str, tuple[list[Labels], Labels]] = {
     "partly batched": ([("batch", "a", "b"), ("b", "c"), ("batch", "c", "d"), ("d",)], ("a", "batch")),
     "loop to a number": ([("a", "b"), ("b", "c"), ("c", "d"), ("d", "a")], ()),
     "outer product": ([("batch", "a"), ("b",), ("batch", "c")], ("batch", "c", "b", "a")),
+    "axes of length one": ([("one", "a"), ("one",), ("more", "b", "a"), ()], ("more", "b", "one")),
+    "numbers": ([("one",), (), ("one", "more")], ("more",)),
+    "one number": ([("one",)], ()),
     "hyperedge": ([("batch", "x", "a"), ("batch", "x", "b"), ("batch", "x", "c")], ("batch", "a", "b", "c")),
     "norm of a chain": (
         [("batch", "p", "l"), ("batch", "l", "q", "m"), ("batch", "m", "r"),
@@ -29,7 +35,7 @@ NETWORKS: dict[str, tuple[list[Labels], Labels]] = {
         ("batch",),
     ),
 }  # fmt: skip
-SIZES = {"batch": 5, "a": 2, "b": 3, "c": 4, "d": 3, "e": 2, "x": 3}
+SIZES = {"one": 1, "more": 1, "batch": 5, "a": 2, "b": 3, "c": 4, "d": 3, "e": 2, "x": 3}
 
 
 def tensors(inputs: list[Labels]) -> list[torch.Tensor]:
@@ -113,6 +119,54 @@ def test_a_plan_can_be_read() -> None:
 def test_the_plan_of_a_step_can_be_read() -> None:
     backend = EXACT[1].create(ansatz_circuit("ring"))
     assert "largest intermediate" in str(backend.contraction_plan(4))  # type: ignore[attr-defined]
+
+
+def test_another_librarys_contractions_decide_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """autoray 0.8.2 to 0.8.4 answer each name of a library with the one asked for first: then numpy's got our tensors.
+
+    Nor may ours come first and take the arrays of others, so it is not asked at all.
+    """
+    asked = []
+
+    def numpys_namespace(library: str) -> object:
+        asked.append(library)
+        return autoray.get_namespace("numpy")
+
+    monkeypatch.setattr(cotengra.contract, "get_namespace", numpys_namespace, raising=False)
+    for max_elements in (None, 12):
+        inputs, output = NETWORKS["norm of a chain"]
+        operands = tensors(inputs)
+        found = ContractionPlanner(cache_dir=None, max_elements=max_elements).contract(inputs, output, operands)
+        torch.testing.assert_close(found, einsum(inputs, output, operands), rtol=0, atol=1e-12)
+    assert not asked
+
+
+# More than a float holds.
+
+
+@pytest.mark.parametrize("effort", ["order", "greedy"])
+def test_a_plan_of_more_than_a_float_holds_can_be_read(effort: str) -> None:
+    """60 vectors of 2**20 numbers and then their partners: the order given builds 2**1200, a float ends at 2**1024."""
+    inputs: list[Labels] = [(f"k{k}",) for k in range(60)] * 2
+    plan = ContractionPlanner(effort=effort, cache_dir=None).plan(inputs, (), [(2**20,)] * 120)
+    # Outer products of 2**40, 2**60, ... 2**1200 numbers, then as many multiply-adds downwards, to the last of 2**20.
+    assert plan.order_multiply_adds == 2 * sum(2 ** (20 * k) for k in range(1, 61)) - 2**20
+    assert plan.multiply_adds == (plan.order_multiply_adds if effort == "order" else 60 * 2**20 + 59)
+    assert ("e+361" in str(plan)) == (effort == "order")  # 2**1200 = 1.7e+361
+
+
+def test_more_qubits_than_a_float_can_count() -> None:
+    """A product of RY(a): <Z> = cos a. 2**1100 multiply-adds in the order given, few thousand in the order found."""
+    n_qubits = 1100
+    circuit = Circuit(n_qubits)
+    for qubit in range(n_qubits):
+        circuit.ry(qubit)
+    backend = create_backend("mps", circuit, max_bond=1, dtype=torch.complex128)
+    state, _ = backend.step(backend.initial_state(1), torch.full((1, n_qubits), 0.1, dtype=torch.float64))
+    other, _ = backend.step(backend.initial_state(1), torch.full((1, n_qubits), 0.12, dtype=torch.float64))
+    found = backend.expectation(state, "IZZ" + "I" * (n_qubits - 3))
+    assert float(found) == pytest.approx(math.cos(0.1) ** 2, abs=1e-12)
+    assert float(backend.fidelity(state, other)) == pytest.approx(math.cos(0.01) ** (2 * n_qubits), abs=1e-11)
 
 
 # On disk.
