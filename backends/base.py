@@ -9,6 +9,7 @@ basis state. Angles are radians, entropies nats.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
@@ -39,6 +40,7 @@ class State(ABC):
     """The state of `n_qubits` qubits for every sample of a batch. Immutable; autograd flows through its tensors."""
 
     n_qubits: int
+    readouts: Tensor | None  # what was measured of it, (batch, 3 n_qubits), by whoever stepped it; None: not measured
 
     @property
     @abstractmethod
@@ -93,7 +95,12 @@ class State(ABC):
         return self.tensors[0].device
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> Self:
-        return self._replace([function(tensor) for tensor in self.tensors])
+        mapped = self._replace([function(tensor) for tensor in self.tensors])
+        return mapped if self.readouts is None else mapped.measured(function(self.readouts))
+
+    def measured(self, readouts: Tensor | None) -> Self:
+        """Return the same state, which keeps what was measured of it; a step makes a state without."""
+        return dataclasses.replace(self, readouts=readouts)  # type: ignore[type-var]
 
     def detach(self) -> Self:
         """Return the same state, cut from the autograd graph (truncated backpropagation through time)."""
@@ -133,7 +140,10 @@ class State(ABC):
         if [tensor.shape for tensor in other.tensors] != shapes:
             raise InvalidInput(f"state: where between batches of {self.batch_size} and {other.batch_size} samples.")
         pairs = zip(self.tensors, other.tensors, strict=True)
-        return self._replace([torch.where(mask.reshape(-1, *[1] * (a.dim() - 1)), a, b) for a, b in pairs])
+        chosen = self._replace([torch.where(mask.reshape(-1, *[1] * (a.dim() - 1)), a, b) for a, b in pairs])
+        if self.readouts is None or other.readouts is None:
+            return chosen
+        return chosen.measured(torch.where(mask[:, None], self.readouts, other.readouts))
 
 
 S = TypeVar("S", bound=State)
@@ -243,6 +253,10 @@ class Backend(ABC, Generic[S]):
     @abstractmethod
     def require_memory(self, batch_size: int, device: torch.device) -> None:
         """Refuse a batch whose step does not fit the memory that is free on `device`; allocates nothing."""
+
+    def require_state(self, state: Any) -> None:
+        """Refuse what is no state of this backend: of other qubits, dtype or layout, or of another backend."""
+        self._check_state(state)
 
     def step(self, state: S, angles: Tensor) -> tuple[S, Tensor]:
         """Apply the circuit: law `to_dense(step(s, a)[0]) == U(a) @ to_dense(s)`.

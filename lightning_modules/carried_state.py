@@ -6,7 +6,7 @@ state is made of besides, such as the layout of its sites, is taken from a state
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import MISSING, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from torch import Tensor
@@ -29,13 +29,16 @@ def plain(state: Any) -> Any:
 def restored(like: S, values: Any) -> S:
     """Return the state that `plain` described, otherwise the same as `like`, a state of the same cell."""
     result: Any = like
-    if isinstance(like, Tensor):
+    if isinstance(like, Tensor) and isinstance(values, Tensor):
         result = values.to(like.device)
-    elif isinstance(like, _PLAIN):
+    elif isinstance(like, _PLAIN) or values is None:
         result = values
     elif isinstance(like, tuple | list):
         parts = [restored(part, value) for part, value in zip(like, values, strict=True)]
         result = type(like)(*parts) if hasattr(like, "_fields") else type(like)(parts)
     elif is_dataclass(like) and not isinstance(like, type):
-        result = replace(like, **{name: restored(getattr(like, name), value) for name, value in values.items()})
+        # A checkpoint older than a field says nothing of it; what `like` has there is another state's.
+        defaults = {field.name: field.default for field in fields(like) if field.init and field.default is not MISSING}
+        values = {name: restored(getattr(like, name), value) for name, value in values.items()}
+        result = replace(like, **(defaults | values))
     return result  # type: ignore[no-any-return]

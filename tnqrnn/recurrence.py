@@ -12,7 +12,7 @@ from backends import Backend, Circuit, InvalidInput, State, create_backend
 from backends.errors import require_number
 from tnqrnn.noise import Measurement, ReadoutNoise
 from tnqrnn.segments import recomputed, require_segment_length, segments
-from tnqrnn.sequences import require_batch, require_sequences
+from tnqrnn.sequences import require_batch, require_sequences, without_padding
 
 _COMPLEX = {torch.float64: torch.complex128}
 
@@ -133,21 +133,13 @@ class QuantumRecurrence(nn.Module):
 
         `state` continues an earlier call (detach it for truncated backpropagation through time); None starts from
         |0...0>. With `lengths`, a sequence ends early: its later readouts are zero and its state stays as it was.
-        With noise, a continued state is measured afresh; the readouts of |0...0> are known without measuring. With
+        The final state keeps what was measured of it, so that every timestep is measured once: a call that continues
+        feeds back these readouts. A state without them is measured now; those of |0...0> are known without noise. With
         `state_depolarising`, a continued state is refused (InvalidInput): its age is not known.
         """
         require_sequences(self.cell.name, x, lengths, self.input_size, self.cell.weight)
-        backend = self.backend
         measure = self.noise.of_call(x, self.training) if self.noise is not None else None
-        starts = state is None
-        if state is None:
-            state = backend.initial_state(x.shape[0], x.device)
-        elif isinstance(state, State):
-            require_batch(self.cell.name, x, state.batch_size)
-        z = backend.readout(state)
-        if measure is not None and not starts:
-            measure.noise.require_start(self.cell.name)
-            z = measure(z, 0)
+        state, z = self._begin(x, state, measure)
         pieces, parts = [], segments(x.shape[1], self.segment_length)
         for timesteps in parts:
             drawn = None if measure is None else measure.position()
@@ -155,7 +147,22 @@ class QuantumRecurrence(nn.Module):
                 self._advance, x, timesteps, state, z, lengths, measure, drawn, when=len(parts) > 1
             )
             pieces.append(readouts)
-        return self.readout_dropout(torch.cat(pieces, 1)), state
+        return self.readout_dropout(without_padding(torch.cat(pieces, 1), lengths)), state.measured(z)
+
+    def _begin(self, x: Tensor, state: State | None, measure: Measurement | None) -> tuple[State, Tensor]:
+        """Return the state in which a call begins, and the readouts (batch, 3 n_qubits) that its angles follow from."""
+        backend = self.backend
+        if state is None:
+            state = backend.initial_state(x.shape[0], x.device)
+            return state, backend.readout(state)
+        backend.require_state(state)
+        require_batch(self.cell.name, x, state.batch_size)
+        if measure is not None:
+            measure.noise.require_start(self.cell.name)
+        if state.readouts is not None:
+            return state, state.readouts
+        z = backend.readout(state)
+        return state, z if measure is None else measure(z, 0)
 
     def _advance(
         self,
@@ -172,12 +179,12 @@ class QuantumRecurrence(nn.Module):
             measure.go_back_to(drawn)
         readouts = []
         for t in timesteps:
-            stepped, z = self.cell(x[:, t], state, z)
+            stepped, read = self.cell(x[:, t], state, z)
             if measure is not None:
-                z = measure(z, t + 1)
-            if lengths is not None and t > 0:
+                read = measure(read, t + 1)
+            if lengths is not None and t > 0:  # what ended stays as it was
                 running = lengths > t
-                stepped, z = stepped.where(running, state), z * running[:, None]
-            state = stepped
+                stepped, read = stepped.where(running, state), torch.where(running[:, None], read, z)
+            state, z = stepped, read
             readouts.append(z)
         return state, z, torch.stack(readouts, 1)

@@ -38,6 +38,17 @@ def require_sequences(
         )
 
 
+def without_padding(
+    values: Tensor,  # (batch, time, features)
+    lengths: Tensor | None,  # (batch,) on any device; None: nothing is padding
+) -> Tensor:
+    """Return the values with zeros, and no gradient, beyond the end of every sequence, whatever stands there."""
+    if lengths is None:
+        return values
+    counts = torch.arange(values.shape[1], device=values.device) < lengths.to(values.device)[:, None]
+    return torch.where(counts[..., None], values, 0)  # not a product: NaN times 0 is NaN
+
+
 def require_batch(who: str, x: Tensor, batch_size: int) -> None:
     """Refuse a state of another batch than the sequences."""
     if batch_size != x.shape[0]:

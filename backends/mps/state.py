@@ -28,6 +28,7 @@ class MPSState(State):
     numbers: Tensor
     centre: int
     ledger: Ledger
+    readouts: Tensor | None = None
 
     @classmethod
     def of_sites(cls, layout: Layout, sites: Sequence[Tensor], centre: int, ledger: Ledger) -> Self:
@@ -54,7 +55,7 @@ class MPSState(State):
         if isinstance(other, MPSState) and other.structure == self.structure and other.centre != self.centre:
             sites = list(other.sites)
             centre = shift_centre(sites, other.centre, self.centre)
-            other = self.of_sites(other.layout, sites, centre, other.ledger)
+            other = self.of_sites(other.layout, sites, centre, other.ledger).measured(other.readouts)
         return super().where(mask, other)
 
     @property

@@ -20,6 +20,7 @@ class StatevectorState(State):
     n_qubits: int
     amplitudes: Tensor
     moment: Moment | None = None  # of a reversible run
+    readouts: Tensor | None = None
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from backends.errors import require_number, require_positive_int
 from tnqrnn.cells.state import CellState, require_state
-from tnqrnn.sequences import require_sequences
+from tnqrnn.sequences import require_sequences, without_padding
 
 # x_t (batch, input_size) and the state before -> the state after and the readouts (batch, output_size).
 Step = Callable[[Tensor, CellState], tuple[CellState, Tensor]]
@@ -61,9 +61,7 @@ class SteppedCell(nn.Module):
         for t in range(x.shape[1]):
             stepped, z = step(x[:, t], state)
             if lengths is not None and t > 0:
-                running = lengths > t
-                # Not a product: a readout that overflows in the padding would leave NaN.
-                stepped, z = stepped.where(running, state), z.where(running[:, None], 0)
+                stepped = stepped.where(lengths > t, state)
             state = stepped
             readouts.append(z)
-        return self.readout_dropout(torch.stack(readouts, 1)), state
+        return self.readout_dropout(without_padding(torch.stack(readouts, 1), lengths)), state
