@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from backends.errors import InvalidInput, require_positive_int
+from tnqrnn.sequences import without_padding
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class AdditiveAttention(nn.Module):
     def memorise(
         self,
         values: Tensor,  # (batch, source, memory_size)
-        lengths: Tensor | None = None,  # (batch,) positions of every sequence that count; None: all
+        lengths: Tensor | None = None,  # (batch,) positions of every sequence that count, on any device; None: all
     ) -> Memory:
         """Return the memory of a batch of sequences.
 
@@ -66,7 +67,8 @@ class AdditiveAttention(nn.Module):
                     f"attention: lengths must be {batch} integers from 1 to {source} positions, got "
                     f"{str(lengths)[:100]}."
                 )
-            counts = positions < lengths[:, None]
+            counts = positions < lengths.to(values.device)[:, None]
+            values = without_padding(values, lengths)
         return Memory(values, self.key(values), counts)
 
     def forward(

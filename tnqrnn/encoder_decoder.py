@@ -17,10 +17,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from backends.errors import InvalidInput
 from tnqrnn.attention import AdditiveAttention, Memory
 from tnqrnn.segments import recomputed, require_segment_length, segments
+from tnqrnn.sequences import unpacked
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,15 @@ class EncoderDecoder(nn.Module):
 
     def encode(
         self,
-        x: Tensor,  # (batch, source, features)
-        lengths: Tensor | None = None,  # (batch,)
+        x: Tensor | PackedSequence,  # (batch, source, features)
+        lengths: Tensor | None = None,  # (batch,), on any device
     ) -> Decoding:
         """Read the source and return where the decoder starts."""
+        if isinstance(x, PackedSequence):
+            x, lengths = unpacked("encoder-decoder", x, lengths)
         z, state = self.encoder(x, None, lengths)  # z (batch, source, output_size)
-        last = torch.full_like(z[:, 0, 0], x.shape[1], dtype=torch.long) if lengths is None else lengths
-        readouts = z[torch.arange(len(z), device=z.device), last - 1]
+        last = torch.full((len(z),), x.shape[1]) if lengths is None else lengths
+        readouts = z[torch.arange(len(z), device=z.device), last.to(z.device) - 1]
         return Decoding(state, readouts, self.attention.memorise(z, lengths))
 
     def step(
@@ -90,7 +94,7 @@ class EncoderDecoder(nn.Module):
 
     def forward(
         self,
-        x: Tensor,  # (batch, source, features)
+        x: Tensor | PackedSequence,  # (batch, source, features)
         y: Tensor,  # (batch, target, target_features)
         lengths: Tensor | None = None,  # (batch,) of x
     ) -> tuple[Tensor, Decoding]:

@@ -12,7 +12,7 @@ from backends import Backend, Circuit, InvalidInput, State, create_backend
 from backends.errors import require_number
 from tnqrnn.noise import Measurement, ReadoutNoise
 from tnqrnn.segments import recomputed, require_segment_length, segments
-from tnqrnn.sequences import require_batch, require_sequences, without_padding
+from tnqrnn.sequences import SequenceNetwork, require_batch, without_padding
 
 _COMPLEX = {torch.float64: torch.complex128}
 
@@ -20,7 +20,7 @@ _COMPLEX = {torch.float64: torch.complex128}
 class OnBackend(nn.Module):
     """A module that runs one circuit on a backend, in the precision of its parameters.
 
-    float32 -> complex64, float64 -> complex128, unless `backend_options` has a dtype.
+    float64 -> complex128, float32 and below -> complex64, unless `backend_options` has a dtype.
     """
 
     circuit: Circuit
@@ -76,7 +76,7 @@ class QuantumCell(OnBackend):
         return f"{self.input_size}, {self.circuit!r}, backend={self.backend_name!r}, options={self.backend_options}"
 
 
-class QuantumRecurrence(nn.Module):
+class QuantumRecurrence(SequenceNetwork):
     """A `QuantumCell` over sequences, used as torch.nn.LSTM with batch_first=True.
 
     `noise` changes the readouts, those that are fed back and those that leave alike; `readout_dropout` drops readouts
@@ -105,7 +105,15 @@ class QuantumRecurrence(nn.Module):
             )
 
     @property
-    def input_size(self) -> int:
+    def who(self) -> str:
+        return self.cell.name
+
+    @property
+    def weight(self) -> Tensor:
+        return self.cell.weight
+
+    @property
+    def input_size(self) -> int:  # type: ignore[override]
         """Features per timestep."""
         return self.cell.input_size
 
@@ -123,21 +131,14 @@ class QuantumRecurrence(nn.Module):
         """Refuse a batch whose step does not fit the memory that is free on `device`; allocates nothing."""
         self.backend.require_memory(batch_size, device)
 
-    def forward(
-        self,
-        x: Tensor,  # (batch, time, input_size)
-        state: State | None = None,
-        lengths: Tensor | None = None,  # (batch,), timesteps of every sequence that count
-    ) -> tuple[Tensor, State]:
+    def through_time(self, x: Tensor, state: State | None, lengths: Tensor | None) -> tuple[Tensor, State]:
         """Return the readouts of every timestep, (batch, time, 3 n_qubits), and the final state.
 
-        `state` continues an earlier call (detach it for truncated backpropagation through time); None starts from
-        |0...0>. With `lengths`, a sequence ends early: its later readouts are zero and its state stays as it was.
-        The final state keeps what was measured of it, so that every timestep is measured once: a call that continues
-        feeds back these readouts. A state without them is measured now; those of |0...0> are known without noise. With
-        `state_depolarising`, a continued state is refused (InvalidInput): its age is not known.
+        A state of None starts from |0...0>, whose readouts are known without noise. The final state keeps what was
+        measured of it, so that every timestep is measured once: a call that continues feeds back these readouts; a
+        state without them is measured now. With `state_depolarising`, a continued state is refused (InvalidInput): its
+        age is not known.
         """
-        require_sequences(self.cell.name, x, lengths, self.input_size, self.cell.weight)
         measure = self.noise.of_call(x, self.training) if self.noise is not None else None
         state, z = self._begin(x, state, measure)
         pieces, parts = [], segments(x.shape[1], self.segment_length)

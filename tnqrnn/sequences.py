@@ -1,13 +1,62 @@
-"""What every recurrent network checks of the sequences it is called with, in the same words."""
+"""What every recurrent network does with the sequences it is called with: checks, padding, packing, precision."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from backends.errors import InvalidInput, require_tensor
 
 _INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8)
+
+
+class SequenceNetwork(nn.Module):
+    """A recurrent network called `(x, state, lengths) -> (z, state)`; a subclass says how it goes through time."""
+
+    input_size: int
+
+    @property
+    def who(self) -> str:
+        """The name in which the network refuses."""
+        raise NotImplementedError
+
+    @property
+    def weight(self) -> Tensor:
+        """A parameter whose dtype and device are those of the network."""
+        raise NotImplementedError
+
+    def through_time(self, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
+        """Return the readouts of every timestep and the final state; x is checked, and zero in its padding."""
+        raise NotImplementedError
+
+    def forward(
+        self,
+        x: Tensor | PackedSequence,  # (batch, time, input_size)
+        state: Any = None,
+        lengths: Tensor | None = None,  # (batch,), timesteps of every sequence that count
+    ) -> tuple[Any, Any]:
+        """Return the readouts of every timestep, (batch, time, output_size), and the final state.
+
+        `state` continues an earlier call (detach it for truncated backpropagation through time). With `lengths`, on any
+        device, a sequence ends early: what stands beyond its end is not looked at, its later readouts are zero, and its
+        state stays as it was. A PackedSequence is answered by one, as torch.nn.LSTM does.
+
+        Readouts have the dtype of x, which is that of the parameters; within torch.autocast it may be another one.
+        """
+        if isinstance(x, PackedSequence):
+            padded, lengths = unpacked(self.who, x, lengths)
+            z, state = SequenceNetwork.forward(self, padded, state, lengths)
+            return packed_as(x, z, lengths), state
+        require_sequences(self.who, x, lengths, self.input_size, self.weight)
+        counted = without_padding(x, lengths)
+        if not bool(torch.isfinite(counted).all()):
+            raise InvalidInput(f"{self.who}: x has NaN or infinite entries; clean the data first.")
+        here = None if lengths is None else lengths.to(x.device)
+        z, state = self.through_time(counted.to(self.weight.dtype), state, here)
+        return z.to(x.dtype), state
 
 
 def require_sequences(
@@ -17,20 +66,20 @@ def require_sequences(
     input_size: int,
     weight: Tensor,
 ) -> None:
-    """Refuse sequences that a network cannot read: shape, dtype and device of `weight`, finite entries, lengths."""
+    """Refuse sequences that a network cannot read: shape, dtype and device of `weight`, lengths."""
     require_tensor(who, "x", x)
     if x.dim() != 3 or x.shape[2] != input_size or 0 in x.shape:
         raise InvalidInput(
             f"{who}: x must have shape (batch, time, input_size={input_size}) and must not be empty, got "
             f"{tuple(x.shape)}."
         )
-    if x.dtype != weight.dtype or x.device != weight.device:
+    # Within autocast a layer before this one may have run in half precision.
+    same = x.dtype == weight.dtype or (x.is_floating_point() and torch.is_autocast_enabled(x.device.type))
+    if not same or x.device != weight.device:
         raise InvalidInput(
             f"{who}: x is {x.dtype} on {x.device}, the model is {weight.dtype} on {weight.device}; convert one of "
             "them with .to()."
         )
-    if not bool(torch.isfinite(x).all()):
-        raise InvalidInput(f"{who}: x has NaN or infinite entries; clean the data first.")
     if lengths is not None and not _fits(lengths, x):
         raise InvalidInput(
             f"{who}: lengths must be a tensor of {x.shape[0]} integers from 1 to {x.shape[1]} timesteps, got "
@@ -47,6 +96,21 @@ def without_padding(
         return values
     counts = torch.arange(values.shape[1], device=values.device) < lengths.to(values.device)[:, None]
     return torch.where(counts[..., None], values, 0)  # not a product: NaN times 0 is NaN
+
+
+def unpacked(who: str, x: PackedSequence, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return a PackedSequence as (batch, time, features) and the lengths (batch,) of its sequences, on the CPU."""
+    if lengths is not None:
+        raise InvalidInput(f"{who}: a PackedSequence has its lengths; leave lengths out.")
+    return pad_packed_sequence(x, batch_first=True)
+
+
+def packed_as(like: PackedSequence, z: Tensor, lengths: Tensor) -> PackedSequence:
+    """Return z (batch, time, features) in the layout of `like`, whose sequences have these lengths."""
+    if like.sorted_indices is not None:
+        z, lengths = z[like.sorted_indices], lengths[like.sorted_indices.cpu()]
+    packed = pack_padded_sequence(z, lengths, batch_first=True)
+    return PackedSequence(packed.data, like.batch_sizes, like.sorted_indices, like.unsorted_indices)
 
 
 def require_batch(who: str, x: Tensor, batch_size: int) -> None:

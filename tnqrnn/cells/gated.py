@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from backends.errors import require_choice, require_number, require_positive_int
 from tnqrnn.cells.state import CellState, require_state
-from tnqrnn.sequences import require_sequences
+from tnqrnn.sequences import SequenceNetwork
 
 KINDS: dict[str, tuple[type[nn.RNNBase], dict[str, Any]]] = {
     "rnn_tanh": (nn.RNN, {"nonlinearity": "tanh"}),
@@ -19,7 +20,7 @@ KINDS: dict[str, tuple[type[nn.RNNBase], dict[str, Any]]] = {
 }
 
 
-class GatedRNN(nn.Module):
+class GatedRNN(SequenceNetwork):
     """torch.nn.RNN, LSTM or GRU with the interface of `QRNN`: `(x, state, lengths) -> (z, state)`.
 
     Arguments: `kind` "rnn_tanh", "rnn_relu", "lstm" or "gru"; `input_size` features per timestep; `hidden_size` units,
@@ -36,27 +37,27 @@ class GatedRNN(nn.Module):
         network, options = KINDS[kind]
         self.network = network(input_size=input_size, hidden_size=hidden_size, batch_first=True, **options)
 
-    def forward(
-        self,
-        x: Tensor,  # (batch, time, input_size)
-        state: CellState | None = None,
-        lengths: Tensor | None = None,  # (batch,), timesteps of every sequence that count
-    ) -> tuple[Tensor, CellState]:
-        """Return the hidden units of every timestep, (batch, time, hidden_size), and the final state.
+    @property
+    def who(self) -> str:
+        return self.kind
 
-        With `lengths`, a sequence ends early: its later readouts are zero and its state stays as it was.
-        """
+    @property
+    def weight(self) -> Tensor:
         weight = self.network.weight_ih_l0
         assert isinstance(weight, Tensor)
-        require_sequences(self.kind, x, lengths, self.input_size, weight)
+        return weight
+
+    def through_time(self, x: Tensor, state: CellState | None, lengths: Tensor | None) -> tuple[Tensor, CellState]:
         start = self._unwrap(state, x)
-        if lengths is None:
-            z, last = self.network(x, start)
-        else:
-            packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
-            steps, last = self.network(packed, start)
-            z, _ = pad_packed_sequence(steps, batch_first=True, total_length=x.shape[1])
-        return self.dropout(z), self._wrap(last)
+        # Not in half precision on a CPU: oneDNN has no such LSTM on many processors, and torch asks it all the same.
+        with torch.autocast("cpu", enabled=False):
+            if lengths is None:
+                z, last = self.network(x, start)
+            else:
+                packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+                steps, last = self.network(packed, start)
+                z, _ = pad_packed_sequence(steps, batch_first=True, total_length=x.shape[1])
+        return self.dropout(z), self._wrap(last).to(x.dtype)
 
     def _unwrap(self, state: CellState | None, x: Tensor) -> Any:
         """Return the state in torch's form: (1, batch, hidden_size), or a pair of them for an LSTM."""

@@ -33,9 +33,9 @@ class CellState:
         """Return the same state, cut from the autograd graph (truncated backpropagation through time)."""
         return CellState(tuple(tensor.detach() for tensor in self.tensors))
 
-    def to(self, device: torch.device | str) -> CellState:
-        """Return the state on another device."""
-        return CellState(tuple(tensor.to(device) for tensor in self.tensors))
+    def to(self, where: torch.device | str | torch.dtype) -> CellState:
+        """Return the state on another device, or in another dtype."""
+        return CellState(tuple(tensor.to(where) for tensor in self.tensors))
 
     def __getitem__(self, index: Index) -> CellState:
         """Return the samples chosen by an integer, a slice, a list or a tensor of integers or booleans."""

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from backends.errors import require_number, require_positive_int
 from tnqrnn.cells.state import CellState, require_state
-from tnqrnn.sequences import require_sequences, without_padding
+from tnqrnn.sequences import SequenceNetwork, without_padding
 
 # x_t (batch, input_size) and the state before -> the state after and the readouts (batch, output_size).
 Step = Callable[[Tensor, CellState], tuple[CellState, Tensor]]
 
 
-class SteppedCell(nn.Module):
+class SteppedCell(SequenceNetwork):
     """A recurrent network called `(x, state, lengths) -> (z, state)`; a subclass says what one timestep does.
 
     `state_sizes` are the widths of the state's tensors, each (batch, size). `readout_dropout` drops readouts that
@@ -41,18 +41,15 @@ class SteppedCell(nn.Module):
         """Return what one timestep does, with everything computed that all timesteps of the call on `x` share."""
         raise NotImplementedError
 
-    def forward(
-        self,
-        x: Tensor,  # (batch, time, input_size)
-        state: CellState | None = None,
-        lengths: Tensor | None = None,  # (batch,), timesteps of every sequence that count
-    ) -> tuple[Tensor, CellState]:
-        """Return the readouts of every timestep, (batch, time, output_size), and the final state.
+    @property
+    def who(self) -> str:
+        return self.name
 
-        `state` continues an earlier call. With `lengths`, a sequence ends early: its later readouts are zero and its
-        state stays as it was.
-        """
-        require_sequences(self.name, x, lengths, self.input_size, next(self.parameters()))
+    @property
+    def weight(self) -> Tensor:
+        return next(self.parameters())
+
+    def through_time(self, x: Tensor, state: CellState | None, lengths: Tensor | None) -> tuple[Tensor, CellState]:
         if state is None:
             state = self.initial_state(len(x), x)
         else:
@@ -60,6 +57,7 @@ class SteppedCell(nn.Module):
         step, readouts = self.begin(x), []
         for t in range(x.shape[1]):
             stepped, z = step(x[:, t], state)
+            stepped = stepped.to(x.dtype)  # within autocast too, where a step may return half precision
             if lengths is not None and t > 0:
                 stepped = stepped.where(lengths > t, state)
             state = stepped
