@@ -43,12 +43,15 @@ class OrthogonalRNN(SteppedCell):
         self.bias = nn.Parameter(torch.empty(hidden_size).uniform_(-_LARGEST_FIRST_BIAS, _LARGEST_FIRST_BIAS))
 
     def rotation(self) -> Tensor:
-        """Return the orthogonal matrix W, (hidden_size, hidden_size)."""
+        """Return the orthogonal matrix W, (hidden_size, hidden_size).
+
+        Computed in single precision at least: in half the series of the exponential overflows.
+        """
         upper = self.get_buffer("upper")
-        square = self.skew.new_zeros(self.output_size, self.output_size)
-        above = square.index_put((upper[0], upper[1]), self.skew)
+        skew = self.skew.to(torch.promote_types(self.skew.dtype, torch.float32))
+        above = skew.new_zeros(self.output_size, self.output_size).index_put((upper[0], upper[1]), skew)
         rotation: Tensor = torch.linalg.matrix_exp(above - above.T)
-        return rotation
+        return rotation.to(self.skew.dtype)
 
     def begin(self, x: Tensor) -> Step:
         transposed = self.rotation().T
