@@ -40,7 +40,7 @@ def draw_attention(maps: Sequence[AttentionMap], path: Path) -> None:
 
 
 def _draw_panel(axes: Any, each: AttentionMap) -> Any:
-    image = axes.imshow(each.weights.cpu().numpy(), cmap="Greys", vmin=0, vmax=1, aspect="auto")
+    image = axes.imshow(each.weights.float().cpu().numpy(), cmap="Greys", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(each.source)), each.source, rotation=60, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(each.target)), each.target)
     axes.set_xlabel("source token")

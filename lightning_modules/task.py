@@ -27,6 +27,7 @@ from lightning_modules.split_metrics import SplitMetrics
 from tnqrnn.cells import CELLS, create_cell, require_used
 from tnqrnn.matching import trained_parameters
 from tnqrnn.recurrence import OnBackend, QuantumRecurrence
+from tnqrnn.sequences import at_least_single
 
 OVER_BUDGET = ("warn", "stop")
 SPLITS = ("train", "val", "test")
@@ -218,8 +219,12 @@ class SequenceTask(LightningModule):
         """
         batch_inputs, targets = batch
         outputs, state = self._outputs(batch_inputs, state)
-        loss = cross_entropy(outputs.flatten(0, -2), targets.flatten(), ignore_index=self.ignored_target)
-        return loss, outputs, state
+        return self.mean_cross_entropy(outputs, targets), outputs, state
+
+    def mean_cross_entropy(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss in nats of logits (..., classes) and targets (...), in single precision at least."""
+        logits = outputs.flatten(0, -2).to(at_least_single(outputs.dtype))
+        return cross_entropy(logits, targets.flatten(), ignore_index=self.ignored_target)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
@@ -261,9 +266,19 @@ class SequenceTask(LightningModule):
         others = [parameter for parameter in self.parameters() if id(parameter) not in in_cell]
         rates = [rate * self.hparams["cell_rate"], rate]
         groups: list[dict[str, Any]] = [{"params": self.cell.parameters()}, {"params": others}]
-        optimizer = torch.optim.Adam(groups, lr=rate)
+        optimizer = torch.optim.Adam(groups, lr=rate, eps=self.adam_epsilon)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rates, total_steps=int(steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    @property
+    def adam_epsilon(self) -> float:
+        """What keeps Adam from dividing by zero: torch's default, more in float16.
+
+        There 1e-8 is zero, and so is the share 1 - beta_2 = 0.001 of the square of a gradient below 5e-3, to whose root
+        Adam adds this. As large as the gradients that are lost so, it keeps every step within the learning rate.
+        """
+        limits = torch.finfo(self.head.weight.dtype)
+        return max(1e-8, math.sqrt(limits.tiny * limits.eps / 0.001))  # their product is the smallest number of all
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the half-finished training metrics, so that a resumed epoch reports the whole epoch."""

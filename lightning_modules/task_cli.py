@@ -243,7 +243,7 @@ class TaskCLI(LightningCLI):
         owned |= trainer_settings(settings["devices"], settings["num_nodes"])
         try:
             return super().instantiate_trainer(**owned, **kwargs)
-        except (MisconfigurationException, ValueError, TypeError) as error:
+        except (MisconfigurationException, ValueError, TypeError, ImportError) as error:
             raise InvalidInput(f"trainer: {' '.join(str(error).split())}") from error
 
     # The commands ----------------------------------------------------------------------------------------------------

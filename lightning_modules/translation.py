@@ -13,7 +13,6 @@ from typing import Any, cast
 import torch
 from lightning_utilities.core.rank_zero import rank_zero_only
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
@@ -28,6 +27,7 @@ from lightning_modules.translation_data import TranslationData
 from lightning_modules.translation_scores import TranslationScores
 from lightning_modules.vocabulary import BEGIN, PADDING
 from tnqrnn.encoder_decoder import Decoding, EncoderDecoder
+from tnqrnn.sequences import at_least_single
 
 DRAWN = 4  # attention maps in the picture
 
@@ -43,6 +43,7 @@ class Translator(SequenceTask):
         validation_samples: Sentences that are decoded after every epoch; the test decodes all.
     """
 
+    ignored_target = PADDING
     continues_state = True
 
     def __init__(
@@ -100,7 +101,7 @@ class Translator(SequenceTask):
         before = torch.cat([torch.full_like(targets[:, :1], BEGIN), targets[:, :-1]], 1)
         z, end = self.model(x, self.embedding["target"](before), lengths)
         outputs = self.read(z)
-        return cross_entropy(outputs.flatten(0, -2), targets.flatten(), ignore_index=PADDING), outputs, end.state
+        return self.mean_cross_entropy(outputs, targets), outputs, end.state
 
     def weight(self, batch: Batch) -> int:
         """Return the number of tokens that are scored: the loss is a mean over tokens."""
@@ -145,7 +146,8 @@ class Translator(SequenceTask):
 
     def _next(self, tokens: Tensor, at: Decoding) -> tuple[Tensor, Decoding]:
         at, _ = self.model.step(self.embedding["target"](tokens), at)
-        return self.read(at.readouts).log_softmax(-1), at
+        logits = self.read(at.readouts)
+        return logits.log_softmax(-1, at_least_single(logits.dtype)), at
 
     # Scores of what it writes ----------------------------------------------------------------------------------------
 

@@ -113,6 +113,11 @@ def packed_as(like: PackedSequence, z: Tensor, lengths: Tensor) -> PackedSequenc
     return PackedSequence(packed.data, like.batch_sizes, like.sorted_indices, like.unsorted_indices)
 
 
+def at_least_single(dtype: torch.dtype) -> torch.dtype:
+    """Return the dtype for what half precision is too coarse for; single and double precision stay as they are."""
+    return torch.promote_types(dtype, torch.float32)
+
+
 def require_batch(who: str, x: Tensor, batch_size: int) -> None:
     """Refuse a state of another batch than the sequences."""
     if batch_size != x.shape[0]:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from backends.errors import require_positive_int
 from tnqrnn.cells.state import CellState
 from tnqrnn.cells.stepped import Step, SteppedCell
+from tnqrnn.sequences import at_least_single
 
 _LARGEST_FIRST_BIAS = 0.01  # as in expRNN
 
@@ -48,7 +49,7 @@ class OrthogonalRNN(SteppedCell):
         Computed in single precision at least: in half the series of the exponential overflows.
         """
         upper = self.get_buffer("upper")
-        skew = self.skew.to(torch.promote_types(self.skew.dtype, torch.float32))
+        skew = self.skew.to(at_least_single(self.skew.dtype))
         above = skew.new_zeros(self.output_size, self.output_size).index_put((upper[0], upper[1]), skew)
         rotation: Tensor = torch.linalg.matrix_exp(above - above.T)
         return rotation.to(self.skew.dtype)
