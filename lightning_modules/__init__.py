@@ -16,6 +16,7 @@ loaders.py        batches whose order is a function of (seed, epoch), resumable 
 split_metrics.py  the metrics of one split, and how they survive a restart
 run_directory.py  runs/<task>-<hash>-seed<seed>/ and the files in it
 checkpoints.py    writing and checking checkpoints
+user_callbacks.py  which of Lightning's callbacks a run takes
 metrics_log.py    metrics.jsonl
 processes.py      several processes of one training: who started them, what they agree on
 preemption.py     the signal that a job is to leave, and requeueing it

@@ -32,8 +32,8 @@ class MetricsLog(Logger):
 
     @property
     def name(self) -> str:
-        """Return the name of the run."""
-        return self.path.parent.name
+        """Return an empty name: Lightning would put a folder of that name into the run's own."""
+        return ""
 
     @property
     def version(self) -> str:

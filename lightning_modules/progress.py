@@ -89,6 +89,7 @@ class PlainProgress(Callback):
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Hide Lightning's tips and hardware lines, and the warnings listed above; errors and other warnings pass."""
+    logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)  # its table was asked for
     loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():

@@ -44,6 +44,7 @@ from lightning_modules.run_directory import (
     write_json,
 )
 from lightning_modules.task import SequenceTask
+from lightning_modules.user_callbacks import require_own_names, require_saved
 from tnqrnn.cells import CELLS, SPECIAL, require_used
 
 # The settings of Lightning's Trainer that are the user's. The others would break exact resuming, or say again what the
@@ -172,6 +173,7 @@ class TaskCLI(LightningCLI):
         """
         settings = self.config[self.subcommand]
         self._require_used(settings)
+        require_saved(settings["trainer"]["callbacks"])
         self.config_text = self._parser(self.subcommand).dump(settings, skip_unset=False)
         self.run = RunDirectory.of(
             Path(settings["runs"]), self.task, settings["seed"], yaml.safe_load(self.config_text)
@@ -224,6 +226,7 @@ class TaskCLI(LightningCLI):
         wants_progress = settings.get("enable_progress_bar") is not False
         fits = self.subcommand == "fit"
         callbacks = list(settings.get("callbacks") or [])
+        require_own_names(callbacks, self.run.last.parent)
         if fits:
             every = self._get(self.config_init, "checkpoint_every")
             self.checkpoints = RunCheckpoint(self.run, self.task, self.config_text, every)
