@@ -1,25 +1,16 @@
-"""Simulation of recurrent quantum circuits: one interface, an exact and a truncated implementation."""
+"""Simulation of recurrent quantum circuits: one interface, an exact and a truncated implementation.
 
-from backends.base import Backend, State
-from backends.circuit import Circuit, Gate
-from backends.create import BACKENDS, create_backend
-from backends.errors import InvalidInput
-from backends.mps import MPSBackend, MPSState
-from backends.planning import ContractionPlan, ContractionPlanner
-from backends.statevector import StatevectorBackend, StatevectorState
+The public names are those of `facade.py`. They are imported when the first of them is asked for, because torch and
+numba take seconds, which `backends.errors` alone, and with it `tnqrnn --help`, need not wait for.
+"""
 
-__all__ = [
-    "BACKENDS",
-    "Backend",
-    "Circuit",
-    "ContractionPlan",
-    "ContractionPlanner",
-    "Gate",
-    "InvalidInput",
-    "MPSBackend",
-    "MPSState",
-    "State",
-    "StatevectorBackend",
-    "StatevectorState",
-    "create_backend",
-]
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from backends.facade import *  # noqa: F403
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    return getattr(import_module("backends.facade"), name)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from math import isfinite
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class InvalidInput(ValueError):
@@ -60,7 +61,9 @@ def require_number(
 
 def require_tensor(who: str, what: str, value: object) -> Tensor:
     """Return `value` if it is a tensor; otherwise refuse it."""
-    if isinstance(value, Tensor):
+    import torch  # here: a refusal on the command line does not wait for it
+
+    if isinstance(value, torch.Tensor):
         return value
     raise InvalidInput(
         f"{who}: {what} must be a torch.Tensor, got {type(value).__name__}; convert with torch.as_tensor."
@@ -69,6 +72,8 @@ def require_tensor(who: str, what: str, value: object) -> Tensor:
 
 def refuse_second_derivatives(who: str) -> None:
     """Refuse a backward that is to be differentiated again: its hand-written rule would answer with a wrong number."""
+    import torch
+
     if torch.is_grad_enabled():  # in a backward, only under create_graph=True
         raise InvalidInput(
             f"{who}: there is no second derivative (create_graph=True) of its backward; use backend='statevector' with "

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from backends.errors import InvalidInput, require_choice
 from lightning_modules import preemption
-from lightning_modules.command_line import COMMANDS
+from lightning_modules.command_line import COMMANDS, find_task, resolve_names
 from lightning_modules.errors import TrainingStopped
 
 
@@ -23,6 +23,7 @@ def main(argv: Sequence[str]) -> int:
     def run() -> None:
         command = require_choice("tnqrnn", "command", argv[0] if argv else "", COMMANDS)
         # Torch and Lightning take seconds to import, so that waits until a command is known to need them.
+        find_task(resolve_names(argv[1:]))  # refuses a configuration that is not there, or cannot be read
         from lightning_modules.processes import set_threads
         from lightning_modules.runs import run_command
 

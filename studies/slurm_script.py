@@ -58,7 +58,8 @@ def script(argv: Sequence[str]) -> str:
     return _SCRIPT.format(
         directives="\n".join(f"#SBATCH {line}" for line in _directives(job, run.directory.path.name)),
         preparation="\n".join(_preparation(job)),
-        command=shlex.join([sys.executable, "-m", "tnqrnn", "fit", *run.arguments]),
+        # -P: the job's folder may hold packages with the names of ours.
+        command=shlex.join([sys.executable, "-P", "-m", "tnqrnn", "fit", *run.arguments]),
     )
 
 

@@ -1,30 +1,25 @@
-"""Quantum recurrent neural networks on an exact statevector or a truncated matrix product state."""
+"""Quantum recurrent neural networks on an exact statevector or a truncated matrix product state.
+
+The public names are those of `facade.py`. They are imported when the first of them is asked for, because torch and
+numba take seconds, which `tnqrnn --help` need not wait for.
+"""
 
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
 
-from backends import Circuit, InvalidInput, State, create_backend
-from tnqrnn.ansatz import Ansatz
-from tnqrnn.cells import CELLS, create_cell
-from tnqrnn.matching import ParameterMatch, match_parameters
-from tnqrnn.noise import ReadoutNoise
-from tnqrnn.qrnn import QRNN, QRNNCell
+if TYPE_CHECKING:
+    from tnqrnn.facade import *  # noqa: F403
 
 try:
     __version__ = version("tnqrnn")
 except PackageNotFoundError:  # used from a source tree that was never installed
     __version__ = "0+unknown"
 
-__all__ = [
-    "CELLS",
-    "QRNN",
-    "Ansatz",
-    "Circuit",
-    "InvalidInput",
-    "ParameterMatch",
-    "QRNNCell",
-    "ReadoutNoise",
-    "State",
-    "create_backend",
-    "create_cell",
-    "match_parameters",
-]
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    from tnqrnn.namesakes import require_ours
+
+    require_ours("backends")
+    return getattr(import_module("tnqrnn.facade"), name)

@@ -21,6 +21,7 @@ from backends.errors import InvalidInput, require_positive_int
 from lightning_modules.cli import exit_code
 from lightning_modules.metrics_log import read_metrics
 from studies.arguments import Parser
+from tnqrnn.namesakes import children_without_working_directory
 
 _WARM_UP = 5  # steps that are not counted
 
@@ -42,8 +43,8 @@ def steps_per_second(processes: int, threads: int, steps: int, arguments: Sequen
     limits = ["--trainer.max_steps", str(steps + _WARM_UP), "--trainer.limit_val_batches", "1",
               "--trainer.limit_test_batches", "1", "--trainer.log_every_n_steps", "1"]
     # fmt: on
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    with tempfile.TemporaryDirectory() as runs:
+    with tempfile.TemporaryDirectory() as runs, children_without_working_directory():
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         command = [*start, *arguments, *limits, "--runs", runs]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
