@@ -12,6 +12,7 @@ from lightning_modules.cli import exit_code
 from lightning_modules.run_directory import require_writable
 from studies.arguments import Parser
 from studies.engine.folder import read_study
+from studies.engine.results import write_again
 from studies.registry import STUDIES
 
 DESCRIPTION = """Write report.html (one file that needs nothing beside it), report.md, the figures and the tables of a
@@ -39,5 +40,12 @@ def _run(argv: Sequence[str]) -> None:
         )
     require_writable(out, "DIR")
     name = require_choice("tnqrnn report", "study", content["study"], STUDIES)
-    for path in import_module(STUDIES[name].module).write_again(out):
+    for path in _write_again(name, out):
         print(f"written: {path}")
+
+
+def _write_again(name: str, out: Path) -> list[Path]:
+    module = import_module(STUDIES[name].module)
+    if name == "tasks":  # whose report is its own
+        return list(module.write_again(out))
+    return write_again(module.STUDY, out)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from studies.engine.command import run_study
-from studies.engine.results import write_again as write_again_in
 from studies.engine.study import Settings, Study
 
 
@@ -23,9 +21,6 @@ STUDY = Study(
     package="studies.scaling",
     normalise=normalise,
 )
-
-
-write_again = partial(write_again_in, STUDY)
 
 
 def main(argv: Sequence[str]) -> int:
