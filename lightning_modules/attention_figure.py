@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import Tensor
 
+from lightning_modules.pictures import or_said
+
 
 @dataclass(frozen=True)
 class AttentionMap:
@@ -20,8 +22,19 @@ class AttentionMap:
 
 
 def draw_attention(maps: Sequence[AttentionMap], path: Path) -> None:
-    """Write one picture with a panel per translation, in shades of grey: white is 0, black is 1."""
+    """Write one picture with a panel per translation, in shades of grey: white is 0, black is 1.
+
+    A picture that cannot be drawn is said, and costs nothing else.
+    """
+    if maps:
+        with or_said(path):
+            _draw(maps, path)
+
+
+def _draw(maps: Sequence[AttentionMap], path: Path) -> None:
     # Its own canvas, not pyplot's: nothing global changes in the process that trains.
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
     widest = max(len(each.source) for each in maps)
@@ -32,17 +45,21 @@ def draw_attention(maps: Sequence[AttentionMap], path: Path) -> None:
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).flatten()
     for axes, each in zip(panels, maps, strict=False):
-        image = _draw_panel(axes, each)
+        _draw_panel(axes, each)
     for axes in panels[len(maps) :]:
         axes.set_axis_off()
-    figure.colorbar(image, ax=panels.tolist(), label="attention weight", shrink=0.8)
+    shades = ScalarMappable(Normalize(0, 1), "Greys")
+    figure.colorbar(shades, ax=panels.tolist(), label="attention weight", shrink=0.8)
     figure.savefig(path, dpi=200)
 
 
-def _draw_panel(axes: Any, each: AttentionMap) -> Any:
-    image = axes.imshow(each.weights.float().cpu().numpy(), cmap="Greys", vmin=0, vmax=1, aspect="auto")
+def _draw_panel(axes: Any, each: AttentionMap) -> None:
+    if not each.weights.numel():  # its first token was the end
+        axes.set_title("nothing was written", fontsize="medium")
+        axes.set_axis_off()
+        return
+    axes.imshow(each.weights.float().cpu().numpy(), cmap="Greys", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(each.source)), each.source, rotation=60, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(each.target)), each.target)
     axes.set_xlabel("source token")
     axes.set_ylabel("written token")
-    return image

@@ -24,13 +24,14 @@ Value = Callable[[Measured], float | None]
 
 
 def draw(measurements: Sequence[Measured], folder: Path) -> list[Path]:
-    """Write pictures of time and memory against every size that varies; return the paths.
+    """Write pictures of time and memory against every size that varies; return the paths of those that were drawn.
 
     The other sizes are those of the first measurement.
     """
     present = [axis for axis in AXES if hasattr(measurements[0], axis)]
     varied = [axis for axis in present if len({getattr(m, axis) for m in measurements}) > 1]
-    return [path for axis in varied or ["n_qubits"] for path in _draw_against(axis, present, measurements, folder)]
+    paths = [path for axis in varied or ["n_qubits"] for path in _draw_against(axis, present, measurements, folder)]
+    return [path for path in paths if path.exists()]
 
 
 def _draw_against(axis: str, present: list[str], measurements: Sequence[Measured], folder: Path) -> list[Path]:

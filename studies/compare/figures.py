@@ -19,7 +19,7 @@ ROUNDING = 1e-7
 
 
 def draw_all(comparison: Comparison, folder: Path) -> list[Path]:
-    """Write every figure into `folder` and return the paths."""
+    """Write every figure into `folder` and return the paths of those that could be drawn."""
     drawings: dict[str, Callable[[Comparison, Path], None]] = {
         "metric.png": draw_metric,
         "readout_error.png": draw_readout_error,
@@ -30,7 +30,7 @@ def draw_all(comparison: Comparison, folder: Path) -> list[Path]:
     }
     for name, draw in drawings.items():
         draw(comparison, folder / name)
-    return [folder / name for name in drawings]
+    return [folder / name for name in drawings if (folder / name).exists()]
 
 
 def draw_metric(comparison: Comparison, path: Path) -> None:
@@ -43,7 +43,9 @@ def draw_metric(comparison: Comparison, path: Path) -> None:
         axes.plot(bonds, values, **look(0), label="MPS, same weights")
         bond_axis(axes, comparison.bonds)
         # A few test samples more or less are no effect of truncation: keep them small in the picture.
-        axes.set_ylim(min([*values, comparison.exact.metric]) - 0.03, max([*values, comparison.exact.metric]) + 0.03)
+        finite = [value for value in (*values, comparison.exact.metric) if math.isfinite(value)]
+        if finite:
+            axes.set_ylim(min(finite) - 0.03, max(finite) + 0.03)
         axes.set_ylabel(f"test {comparison.metric_name}")
         axes.set_title(f"{comparison.task}: what truncation costs the task")
         axes.legend()

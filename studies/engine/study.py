@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lightning_modules.pictures import or_said
 from lightning_modules.run_directory import RunDirectory
 from studies.engine.job import Job, Limits
 
@@ -62,8 +64,14 @@ class Study:
         return price
 
     def figures(self, table: pandas.DataFrame, out: Path) -> list[Drawn]:
-        """Draw what the table has into `out`; cells without a result are among its rows."""
-        drawn: list[Drawn] = import_module(f"{self.package}.figures").figures(table, out)
+        """Draw what the table has into `out`; cells without a result are among its rows.
+
+        What is infinite is no number to draw. Figures that cannot be made never cost the table beside them.
+        """
+        drawn: list[Drawn] = []
+        with or_said(f"the figures of study {self.name}"):
+            finite = table.replace([math.inf, -math.inf], math.nan)
+            drawn += import_module(f"{self.package}.figures").figures(finite, out)
         return drawn
 
 

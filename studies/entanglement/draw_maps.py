@@ -51,7 +51,7 @@ def _draw(canvas: Figure, cell: Seen, shown: list[int], page: list[float]) -> No
     for place, number in enumerate(shown):
         axes = canvas.add_subplot(grid[per_map * place, 0])
         entropy = cell.arrays["entropy"][number]
-        steps = int(np.isfinite(entropy[:, 0]).sum())
+        steps = int(np.isfinite(entropy[:, 0]).sum()) or len(entropy)  # a sequence without a number is an empty map
         images.append(_map(axes, entropy[:steps].T, max(page)))
         kind = int(cell.arrays["classes"][number])
         axes.set_title(f"test sequence {number}" + (f", class {kind}" if kind >= 0 else ""), fontsize="medium")

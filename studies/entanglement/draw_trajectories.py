@@ -103,6 +103,8 @@ def principal_axes(readouts: Readouts) -> tuple[Readouts, Readouts, list[float]]
     """Return mean (d,), first two principal axes (d, 2) and their shares of the variance, of (S, T, d) without NaN."""
     points = readouts.reshape(-1, readouts.shape[-1])
     points = points[np.isfinite(points[:, 0])]
+    if len(points) < 2:  # nothing varies
+        return np.zeros(readouts.shape[-1]), np.zeros((readouts.shape[-1], 2)), [0.0, 0.0]
     centre = points.mean(0)
     _, singular, directions = np.linalg.svd(points - centre, full_matrices=False)
     total = float(np.square(singular).sum()) or 1.0

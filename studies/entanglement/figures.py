@@ -6,10 +6,9 @@ import json
 from itertools import count
 from pathlib import Path
 
-import numpy as np
 import pandas
 
-from studies.engine.drawing import Drawn, seeds_in
+from studies.engine.drawing import Drawn, arrays_of, seeds_in
 from studies.engine.job import DONE
 from studies.entanglement.draw_maps import draw_maps
 from studies.entanglement.draw_spectra import draw_progress, draw_spectra
@@ -44,7 +43,7 @@ def figures(table: pandas.DataFrame, out: Path) -> list[Drawn]:
 
 
 def _seen(folder: Path, seed: int) -> Seen:
-    arrays = dict(np.load(folder / "arrays.npz"))
+    arrays = arrays_of(folder)
     labels = json.loads((folder / "texts.json").read_text())["labels"]
     path = folder / EPOCHS
     return Seen(seed, arrays, labels, read_epochs(path) if path.exists() else [])

@@ -10,7 +10,7 @@ import pandas
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from studies.engine.drawing import Drawn, drawing, seeds_in
+from studies.engine.drawing import Drawn, arrays_of, drawing, seeds_in
 from studies.engine.job import DONE
 from studies.fits import Slope, slope_over_seeds
 from studies.style import look
@@ -40,7 +40,7 @@ def draw_norms(drawn: list[Drawn], out: Path, done: pandas.DataFrame, n: str) ->
     part, where = _largest(done, "timesteps", "n_qubits")
     rows = []
     for row in part.itertuples():
-        norms = np.load(Path(row.folder) / "arrays.npz")["norms"]
+        norms = arrays_of(row.folder)["norms"]
         means = np.exp(np.log(np.maximum(norms, _TINY)).mean(0))
         rows += [{"of": row.variant, "seed": row.seed, "timestep": t, "norm": v} for t, v in enumerate(means, 1)]
     if not rows:

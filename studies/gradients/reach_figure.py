@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from studies.gradients.norms import Reach
-from studies.style import figure, look
+from studies.style import figure, log_limits, look
 
 # Nobody learns from a gradient that is smaller than this part of another; the table has it all the same.
 _LOWEST = 1e-20
@@ -41,7 +41,8 @@ def draw(reaches: Sequence[Reach], title: str, path: Path) -> None:
             axes.plot(steps, drawn, label=reach.name, markevery=every, **style)
             axes.fill_between(steps, low, high, color=style["color"], alpha=0.15, linewidth=0)
         axes.set_yscale("log")
-        axes.set_ylim(bottom=max(axes.get_ylim()[0], _LOWEST))
+        low, high = log_limits(axes.dataLim.minposy, axes.dataLim.y1)
+        axes.set_ylim(max(low, min(_LOWEST, high / 10)), high)
         axes.set_xlabel("timestep t")
         axes.set_ylabel("|dL/dh(t)|, relative to the last t")
         axes.set_title(title)

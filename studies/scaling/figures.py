@@ -125,6 +125,8 @@ class _Set:
 
     def _parts(self) -> None:
         shown = lines_of(medians(self._table, "step_seconds"))
+        if not shown:
+            return
         chosen = {label_of(bond): bond for bond, _ in (shown[0], shown[-1])}
         frames = [medians(self._table, part).assign(part=name) for part, name in _PARTS.items()]
         data = pandas.concat(frames)

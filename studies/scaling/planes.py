@@ -37,7 +37,7 @@ def verdicts(table: pandas.DataFrame) -> pandas.DataFrame:
     }
     rows = []
     for (bond, n), _ in table[table["backend"] == "mps"].groupby(["max_bond", "qubits"]):
-        ratio = exact[n] / own[bond, n] if n in exact and (bond, n) in own else None
+        ratio = exact[n] / own[bond, n] if n in exact and own.get((bond, n), 0) > 0 else None
         if not truncates(int(n), int(bond)):
             verdict = "χ does not bind: both are exact"
         elif ratio is not None:

@@ -6,6 +6,7 @@ Nothing here knows which runs were carried out when: a report of the same direct
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,13 +78,13 @@ class CellSummary:
 
     @property
     def values(self) -> dict[int, float]:
-        """The metric by seed, of the runs that are done."""
-        return {row.seed: row.value for row in self.rows if row.value is not None}
+        """The metric by seed, of the runs that are done and came to a number."""
+        return _numbers(self.rows)
 
     def statistics(self, metric: str | None = None) -> tuple[float, float | None] | None:
         """Mean and standard deviation of a metric over the seeds; None where no run is done."""
         name = metric or self.planned.metric
-        values = [value for row in self.rows if (value := row.metric(name)) is not None]
+        values = [value for row in self.rows if (value := row.metric(name)) is not None and math.isfinite(value)]
         return mean_and_deviation(values) if values else None
 
     def mean(self, quantity: str) -> float | None:
@@ -121,7 +122,7 @@ def read_task(grid: Grid, plans: Sequence[PlannedCell | RefusedCell], out: Path)
     """Return the results of one task, planned as in `plans`, the reference first."""
     planned = [plan for plan in plans if isinstance(plan, PlannedCell)]
     rows = {plan.cell.name: [_row(plan, seed, out) for seed in grid.seeds] for plan in planned}
-    values = {name: {row.seed: row.value for row in own if row.value is not None} for name, own in rows.items()}
+    values = {name: _numbers(own) for name, own in rows.items()}
 
     def summary(plan: PlannedCell) -> CellSummary:
         name = plan.cell.name
@@ -160,11 +161,17 @@ def _lines(task: TaskEntry, rows: Sequence[RunRow]) -> dict[str, float]:
     for label, given in task.lines.items():
         if isinstance(given, str):
             found = [float(value) for row in rows if (value := _look_up(row.result, given)) is not None]
-            if found:
-                lines[label] = fmean(found)
+            finite = [value for value in found if math.isfinite(value)]
+            if finite:
+                lines[label] = fmean(finite)
         else:
             lines[label] = float(given)
     return lines
+
+
+def _numbers(rows: Sequence[RunRow]) -> dict[int, float]:
+    """Return the metric by seed where there is one; what is not finite can be compared with nothing."""
+    return {row.seed: row.value for row in rows if row.value is not None and math.isfinite(row.value)}
 
 
 def _look_up(result: Mapping[str, Any], dotted: str) -> Any:

@@ -11,7 +11,7 @@ import pandas
 from matplotlib.ticker import MaxNLocator
 
 from studies.compare.figures import ROUNDING, bond_axis, error_axis
-from studies.engine.drawing import Drawn, drawing, seeds_in
+from studies.engine.drawing import Drawn, arrays_of, drawing, seeds_in
 from studies.engine.job import DONE
 from studies.style import EXACT, look
 from studies.truncation.measure import MEASURES
@@ -29,7 +29,7 @@ def figures(table: pandas.DataFrame, out: Path) -> list[Drawn]:
     exact = done[done["trained_with"].isna()]
     if exact.empty:
         return drawn
-    arrays = {row.seed: dict(np.load(Path(row.folder) / "arrays.npz")) for row in exact.itertuples()}
+    arrays = {row.seed: arrays_of(row.folder) for row in exact.itertuples()}
     n = seeds_in(exact)
     draw_convergence(drawn, out, arrays, n, str(exact["metric_name"].iloc[0]))
     draw_loops(drawn, out, arrays, n)
@@ -42,7 +42,7 @@ def draw_metric(drawn: list[Drawn], out: Path, done: pandas.DataFrame) -> None:
     """The metric against the bond dimension, for weights trained exactly and trained as they are evaluated."""
     rows = []
     for row in done.itertuples():
-        content = np.load(Path(row.folder) / "arrays.npz")
+        content = arrays_of(row.folder)
         own = None if pandas.isna(row.trained_with) else int(row.trained_with)
         for bond, value in [(None, content["exact"][0]), *zip(content["bonds"], content["metric"], strict=True)]:
             rows.append({"trained_with": own, "tested_with": bond, "seed": row.seed, "metric": float(value)})
