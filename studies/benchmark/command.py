@@ -15,7 +15,7 @@ from rich.console import Console
 
 from backends.errors import InvalidInput, require_choice, require_positive_int
 from lightning_modules.cli import exit_code
-from lightning_modules.run_directory import environment, require_writable, write_json
+from lightning_modules.run_directory import environment, write_json
 from studies.arguments import Parser
 from studies.benchmark.figures import draw
 from studies.benchmark.measure import OURS, Machine, measure
@@ -25,6 +25,7 @@ from studies.benchmark.mps_measure import RIVALS as MPS_RIVALS
 from studies.benchmark.mps_measure import measure_mps
 from studies.benchmark.tables import mps_table, phases_table, statevector_table
 from studies.benchmark.workload import ChainWorkload, Workload
+from studies.fresh_folder import fresh_folder
 
 RIVALS = {"statevector": ("tnqrnn_reversible", "eager", "flagquantum", "tensorcircuit"), "mps": MPS_RIVALS}
 # What is measured where the command line does not say.
@@ -33,6 +34,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "mps": {"qubits": [12], "batch": [16], "timesteps": [4], "rivals": ["tnqrnn_torch"], "max_bond": [16]},
 }
 WHO = "tnqrnn benchmark"
+TABLE = "benchmark.csv"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -73,7 +75,12 @@ def _parser() -> argparse.ArgumentParser:
         "--phases", action="store_true", help="also show where the time of the statevector's kernel goes, for each size"
     )
     parser.add_argument("--repeats", type=int, default=5, help="turns; medians are reported (%(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("runs/benchmark"), help="folder of the results (%(default)s)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/benchmark"),
+        help="folder of the results; numbered where one has a table (%(default)s)",
+    )
     return parser
 
 
@@ -102,7 +109,7 @@ def _run(argv: Sequence[str]) -> None:
     if settings.phases:
         for ours in (m for m in measurements if m.simulator == OURS):
             console.print(phases_table(ours))
-    print(f"table:   {settings.out / 'benchmark.csv'}")
+    print(f"table:   {settings.out / TABLE}")
     for figure in draw(measurements, settings.out):
         print(f"figure:  {figure}")
 
@@ -130,7 +137,7 @@ def _checked(settings: argparse.Namespace) -> argparse.Namespace:
         raise InvalidInput(
             f"{WHO}: tnqrnn_reversible stores no state that --segment-length could spare; leave one out."
         )
-    require_writable(settings.out, "--out")
+    settings.out = fresh_folder(settings.out, TABLE)
     return settings
 
 
@@ -144,7 +151,7 @@ def _workloads(settings: argparse.Namespace) -> list[Workload | ChainWorkload]:
 def _write(measurements: list[Any], folder: Path, machine: Machine) -> None:
     """After every size, so that an interrupted benchmark keeps what it has."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "benchmark.csv").open("w", newline="") as file:
+    with (folder / TABLE).open("w", newline="") as file:
         writer = csv.DictWriter(file, list(measurements[0].row()))
         writer.writeheader()
         writer.writerows(measurement.row() for measurement in measurements)

@@ -10,8 +10,9 @@ import yaml
 
 from backends.errors import InvalidInput
 from lightning_modules.cli import exit_code
-from lightning_modules.run_directory import require_writable
+from lightning_modules.run_directory import RunDirectory, require_writable
 from studies.arguments import Parser
+from studies.fresh_folder import fresh_folder
 
 _DEFAULTS = Path(__file__).parent.parent / "conf" / "compare.yaml"
 DESCRIPTION = """Compare the exact state with matrix product states of several bond dimensions, all with the same
@@ -30,7 +31,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-bond", type=int, nargs="+", metavar="CHI", help="bond dimensions (%(default)s)")
     parser.add_argument("--checkpoint", type=Path, help="trained weights; without it the configuration is trained")
     parser.add_argument("--samples", type=int, help="test sequences on which errors are measured (%(default)s)")
-    parser.add_argument("--out", type=Path, help="folder of the results (default: 'comparison' in the run's directory)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="folder of the results ('comparison' in the run's directory, or beside a checkpoint without a run)",
+    )
     parser.set_defaults(**yaml.safe_load(_DEFAULTS.read_text()))
     return parser
 
@@ -44,6 +49,7 @@ def _run(argv: Sequence[str]) -> None:
     settings, others = _parser().parse_known_args(argv)
     _check(settings, others)
     from lightning_modules.runs import TrainedRun, prepare_run, run_command
+    from studies.compare.rows import TABLE
     from studies.compare.study import compare, report
     from studies.evaluation import require_qrnn
 
@@ -58,11 +64,16 @@ def _run(argv: Sequence[str]) -> None:
         print("training the exact model (statevector)", flush=True)
         checkpoint = run_command("fit", arguments).best_or_last()
     run = TrainedRun.of(checkpoint)
-    folder = settings.out or checkpoint.parent.parent / "comparison"
-
-    require_writable(folder, "--out")
+    folder = fresh_folder(settings.out or beside(checkpoint) / "comparison", TABLE)
     comparison = compare(run, sorted(set(settings.max_bond)), settings.samples)
     report(comparison, run, folder)
+
+
+def beside(checkpoint: Path) -> Path:
+    """Return the folder of the run that a checkpoint belongs to; of one that lies alone, the folder that it lies in."""
+    run = RunDirectory(checkpoint.resolve().parent.parent, "")
+    within = checkpoint.resolve().parent == run.last.parent and run.config.is_file()
+    return checkpoint.parent.parent if within else checkpoint.parent
 
 
 def _check(settings: argparse.Namespace, others: list[str]) -> None:

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from studies.compare.measure import Deviation
 
+TABLE = "comparison.csv"
+
 
 @dataclass(frozen=True)
 class Row:

@@ -23,7 +23,7 @@ from studies.compare.measure import (
     largest_entropies,
     median_seconds,
 )
-from studies.compare.rows import Comparison, Row
+from studies.compare.rows import TABLE, Comparison, Row
 from studies.compare.table import comparison_table
 from studies.evaluation import evaluated, features, first_sequences, require_qrnn
 from studies.saved import stored_for_backward
@@ -83,11 +83,11 @@ def compare(run: TrainedRun, bonds: list[int], samples: int) -> Comparison:
 def report(comparison: Comparison, run: TrainedRun, folder: Path) -> None:
     """Print the table, and write comparison.csv, env.json and the figures into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    comparison.write_csv(folder / "comparison.csv")
+    comparison.write_csv(folder / TABLE)
     write_json(folder / "env.json", {**environment("cpu", run.data().sha256), "checkpoint": str(run.checkpoint)})
     figures = draw_all(comparison, folder)
     Console().print(comparison_table(comparison))
-    print(f"table:   {folder / 'comparison.csv'}")
+    print(f"table:   {folder / TABLE}")
     for figure in figures:
         print(f"figure:  {figure}")
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from backends.errors import InvalidInput, require_choice, require_positive_int
 from lightning_modules.cli import exit_code
-from lightning_modules.run_directory import require_writable
+from lightning_modules.run_directory import config_hash
 from studies.arguments import Parser
 from studies.engine.command import run_study
 from studies.engine.study import Study
+from studies.fresh_folder import fresh_folder
 from tnqrnn.cells import CELLS
 
 DESCRIPTION = """Norm of the gradient of a loss in the hidden state of every timestep, for one or more cells of a
@@ -55,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--checkpoint", type=Path, nargs="+", default=[], metavar="FILE", help="trained weights")
     parser.add_argument("--loss", default="last", help="last (timestep alone) or task (%(default)s)")
     parser.add_argument("--samples", type=int, default=16, help="test sequences (%(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("runs/gradients"), help="folder of the results (%(default)s)")
+    parser.add_argument("--out", type=Path, help="folder of the results (runs/gradients-, and a hash of what is asked)")
     return parser
 
 
@@ -65,14 +67,21 @@ def _of_one_model(argv: Sequence[str]) -> None:
 
     require_choice("tnqrnn study gradients", "loss", settings.loss, LOSSES)
     require_positive_int("tnqrnn study gradients", "--samples", settings.samples)
-    require_writable(settings.out, "--out")
     if settings.config is None and others:
         raise InvalidInput(
             f"tnqrnn study gradients: {others[0]} is a setting of a model to be built, but --checkpoint is trained; "
             "leave it out, or give --config."
         )
-    from studies.gradients.reach import measure_all, report
+    from studies.gradients.reach import TABLE, measure_all, report
 
+    folder = fresh_folder(settings.out or Path("runs") / f"gradients-{_hash(settings, others)}", TABLE)
     arguments = ["--config", settings.config, *others] if settings.config else []
     study = measure_all(arguments, settings.cells, settings.checkpoint, settings.loss, settings.samples)
-    report(study, settings.out)
+    report(study, folder)
+
+
+def _hash(settings: argparse.Namespace, others: Sequence[str]) -> str:
+    """Return eight digits that depend on what is asked; of a checkpoint, on what is in it."""
+    weights = [sha256(path.read_bytes()).hexdigest() for path in settings.checkpoint if path.is_file()]
+    asked = {**vars(settings), "checkpoint": weights, "others": list(others), "out": None}
+    return config_hash({"gradients": asked})

@@ -17,6 +17,8 @@ from studies.evaluation import first_sequences
 from studies.gradients.norms import Reach, gradient_norms
 from studies.gradients.reach_figure import draw, write_csv
 
+TABLE = "gradients.csv"
+
 
 @dataclass(frozen=True)
 class GradientStudy:
@@ -70,15 +72,16 @@ def measure_all(
 def report(study: GradientStudy, folder: Path) -> None:
     """Print how much of the gradient reaches the first timestep; write gradients.csv, gradients.png and env.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_csv(study.reaches, folder / "gradients.csv")
+    write_csv(study.reaches, folder / TABLE)
     write_json(folder / "env.json", {**environment("cpu", study.data_sha256), **study.origin})
     draw(study.reaches, study.title, folder / "gradients.png")
     print(f"{study.title}: median over samples of |dL/dh|")
     for reach in study.reaches:
         first, last = reach.quantiles()[1, [0, -1]].tolist()
         print(f"  {reach.name:<24} first {first:.2e}  last but one {last:.2e}  ratio {first / (last or torch.nan):.2e}")
-    print(f"table:   {folder / 'gradients.csv'}")
-    print(f"figure:  {folder / 'gradients.png'}")
+    print(f"table:   {folder / TABLE}")
+    if (folder / "gradients.png").exists():
+        print(f"figure:  {folder / 'gradients.png'}")
 
 
 def _name(run: TrainedRun, taken: dict[str, tuple[SequenceTask, SequenceData]]) -> str:

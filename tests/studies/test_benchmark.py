@@ -32,6 +32,22 @@ def test_benchmark_writes_a_row_per_simulator_and_size(tmp_path: Path, capsys: p
     assert "GFlop/s" in capsys.readouterr().out
 
 
+def test_a_second_benchmark_keeps_the_table_of_the_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    asked = ["benchmark", "--rivals", *SMALL, "--out", str(out)]
+    assert main([*asked, "--qubits", "3"]) == 0
+    first = (out / "benchmark.csv").read_bytes()
+    capsys.readouterr()
+    for again in ("out-2", "out-3"):
+        assert main([*asked, "--qubits", "2"]) == 0
+        assert f"{out} holds a benchmark.csv already, which is kept; this one goes to {tmp_path / again}" in (
+            capsys.readouterr().out
+        )
+        [row] = csv.DictReader((tmp_path / again / "benchmark.csv").read_text().splitlines())
+        assert row["n_qubits"] == "2"
+    assert (out / "benchmark.csv").read_bytes() == first
+
+
 def test_every_size_can_vary_and_memory_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sizes = ["--qubits", "4", "--batch", "2", "4", "--layers", "1", "2", "--timesteps", "2", "--repeats", "1"]
     assert main(["benchmark", *sizes, "--rivals", "--peak-memory", "--phases", "--out", str(tmp_path)]) == 0

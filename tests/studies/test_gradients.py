@@ -78,6 +78,22 @@ def test_command_compares_cells_and_a_checkpoint(tmp_path: Path, capsys: pytest.
     assert all(0 < float(row["quantile_10"]) <= float(row["median"]) <= float(row["quantile_90"]) for row in rows)
     assert (tmp_path / "out" / "gradients.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "out" / "env.json").exists()
+    first = (tmp_path / "out" / "gradients.csv").read_bytes()
+    assert main(["--checkpoint", str(trained), "--samples", "2", "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "gradients.csv").read_bytes() == first
+    assert "qrnn, trained" in (tmp_path / "out-2" / "gradients.csv").read_text()
+
+
+def test_the_folder_of_a_model_is_named_by_what_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = ["--config", "copying", *SMALL, "--samples", "2"]
+    assert main(asked) == 0
+    assert main([*asked, "--loss", "task"]) == 0
+    assert main(asked) == 0
+    names = [path.parent.name for path in tmp_path.glob("runs/gradients-*/gradients.csv")]
+    assert len(names) == 3
+    [again] = [name for name in names if name.endswith("-2")]
+    assert again.removesuffix("-2") in names
 
 
 @pytest.mark.parametrize(
