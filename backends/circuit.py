@@ -12,6 +12,7 @@ from torch import Tensor
 from backends.errors import InvalidInput, nearest, require_choice, require_positive_int
 from backends.gates import GATES
 from backends.qasm import one_sample, to_qasm
+from backends.quimb_circuits import append_gates
 
 if TYPE_CHECKING:
     import quimb.tensor as qtn
@@ -20,7 +21,6 @@ _UNITARY_TOLERANCE = 1e-5
 
 # Our names -> quimb's, where upper case is not enough.
 _QUIMB_NAMES = {"cp": "CPHASE", "p": "PHASE"}
-_FROM_QUIMB = {"CPHASE": "cp", "CU1": "cp", "PHASE": "p", "U1": "p", "CNOT": "cx"}
 
 
 class UnknownGate(InvalidInput, AttributeError):
@@ -238,23 +238,13 @@ class Circuit:
     def from_quimb(cls, circuit: qtn.Circuit) -> tuple[Circuit, Tensor]:
         """Return a circuit and its angles (n_angles,) in float64 that act as the given quimb circuit does.
 
-        Gates that are not in our gate set become `unitary` if they act on one or two qubits, and are refused otherwise.
+        Gates that are not in our gate set become `unitary` if they act on one or two qubits, controls included, and are
+        refused otherwise. A state that quimb's circuit started from is not taken along.
         """
-        converted, angles = cls(circuit.N), list[float]()
-        for gate in circuit.gates:
-            name = _FROM_QUIMB.get(gate.label, str(gate.label).lower())
-            qubits = tuple(int(qubit) for qubit in gate.qubits)
-            if name in GATES and not gate.controls:
-                converted.append(name, *qubits)
-                angles += [float(value) for value in gate.params]
-            elif len(qubits) in (1, 2) and not gate.controls:
-                converted.unitary(gate.array.reshape(2 ** len(qubits), -1).copy(), *qubits)
-            else:
-                raise InvalidInput(
-                    f"Circuit: quimb's gate {gate.label} on {qubits} has no counterpart; decompose it into gates on "
-                    "one or two qubits first."
-                )
-        return converted, torch.tensor(angles, dtype=torch.float64)
+        if not hasattr(circuit, "gates") or not hasattr(circuit, "N"):
+            raise InvalidInput(f"Circuit: from_quimb needs a quimb circuit, got a {type(circuit).__name__}.")
+        converted = cls(circuit.N)
+        return converted, torch.tensor(append_gates(converted, circuit), dtype=torch.float64)
 
 
 def check_pauli_strings(who: str, paulis: str | Iterable[str], n_qubits: int) -> list[str]:

@@ -64,12 +64,12 @@ class ContractionPlan:
 
     def __str__(self) -> str:
         terms = ",".join("".join(labels) for labels in self.inputs) + "->" + "".join(self.output)
-        saving = Decimal(self.order_multiply_adds) / max(self.multiply_adds, 1)
+        saving = f"{Decimal(self.order_multiply_adds) / max(self.multiply_adds, 1):.3g}"
         return "\n".join(
             [
                 f"contraction of {len(self.inputs)} tensors, order found by '{self.found_by}'",
                 f"  equation              {terms}",
-                f"  multiply-adds         {scientific(self.multiply_adds)}   ({saving:.3g}x fewer than in the order given)",
+                f"  multiply-adds         {scientific(self.multiply_adds)}   ({saving}x fewer than in the order given)",
                 f"  elements written      {scientific(self.written)}",
                 f"  largest intermediate  {scientific(self.largest_intermediate)} elements",
                 f"  slices                {self.n_slices}",
@@ -111,7 +111,7 @@ def _plan(
 ) -> ContractionPlan:
     sizes = _sizes(inputs, output, shapes)
     shape = tuple(sizes[label] for label in output)
-    # Without axes of length one: they cost nothing, so an intermediate could collect more of them than einsum has letters.
+    # Without axes of length one: they cost nothing, so an intermediate could have more of them than einsum has letters.
     sizes = {label: size for label, size in sizes.items() if size > 1}
     inputs, output = _as_symbols(tuple(_only(sizes, labels) for labels in inputs), _only(sizes, output))
     sizes = dict(zip(dict.fromkeys(label for labels in inputs for label in labels), sizes.values(), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import copy
 import pickle
 
@@ -9,8 +10,9 @@ import pytest
 import quimb as qu
 import quimb.tensor as qtn
 import torch
+from quimb.tensor.array_ops import PArray
 
-from backends import Circuit
+from backends import Circuit, InvalidInput
 from tests import oracle
 from tests.backends.cases import (
     COMPLETE,
@@ -128,6 +130,70 @@ def test_gates_of_quimb_that_we_lack_become_unitaries() -> None:
     ours, angles = Circuit.from_quimb(theirs)
     assert [gate.name for gate in ours.gates] == ["h", "cx", "unitary", "unitary", "unitary", "cp"]
     assert largest(amplitudes(ours, angles) - torch.tensor(theirs.to_dense().reshape(-1))) <= ROUNDING
+
+
+def acts_as(theirs: qtn.Circuit, gates: list[oracle.GateTuple], angles: list[float]) -> None:
+    """Our circuit of quimb's circuit does what these gates do."""
+    ours, values = Circuit.from_quimb(theirs)
+    expected = oracle.evolve(gates, oracle.zero_state(theirs.N, 1), torch.tensor([angles], dtype=torch.float64))[0]
+    assert largest(amplitudes(ours, values) - expected) <= ROUNDING
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", [qtn.Circuit, qtn.CircuitMPS, qtn.CircuitPermMPS, qtn.CircuitDense])
+def test_every_kind_of_circuit_keeps_its_qubits(kind: type[qtn.Circuit], seed: int) -> None:
+    """A CircuitPermMPS notes the sites at which its qubits were, which every gate on two distant ones changes."""
+    generator = torch.Generator().manual_seed(seed)
+    theirs, gates, angles = kind(5), list[oracle.GateTuple](), list[float]()
+    for angle in torch.rand(30, generator=generator).tolist():
+        first, second = torch.randperm(5, generator=generator)[:2].tolist()
+        theirs.apply_gate("RY", angle, first, gate_round=len(gates))
+        theirs.apply_gate("CRX", angle, first, second)
+        theirs.apply_gate("CX", second, first)
+        gates += [("ry", (first,)), ("crx", (first, second)), ("cx", (second, first))]
+        angles += [angle, angle]
+    acts_as(theirs, gates, angles)
+
+
+def test_a_permuted_circuit_that_does_not_tell_its_qubits_is_refused() -> None:
+    theirs = qtn.CircuitPermMPS.from_gates([("H", 0), ("CX", 0, 3), ("CX", 0, 2)], N=4)
+    theirs.qubits = [0, 1, 2, 3]
+    with pytest.raises(InvalidInput, match="does not tell which qubits"):
+        Circuit.from_quimb(theirs)
+
+
+@pytest.mark.parametrize(
+    ("name", "n_angles", "qubits"), [("U2", 2, (1,)), ("CU3", 3, (1, 0)), ("FSIM", 2, (0, 1)), ("SU4", 15, (1, 2))]
+)
+def test_gates_that_quimb_may_train_come_in(name: str, n_angles: int, qubits: tuple[int, ...]) -> None:
+    """With their values of the moment; those of our set keep their angles."""
+    theirs = qtn.Circuit(3)
+    for qubit in range(3):
+        theirs.ry(0.3 + qubit, qubit, parametrize=True)
+    theirs.apply_gate(name, *[0.1 * k + 0.2 for k in range(n_angles)], *qubits, parametrize=True)
+    theirs.apply_gate_raw(PArray(lambda x: qu.rotation(x[0], "z"), [0.4]), [1])
+    ours, angles = Circuit.from_quimb(theirs)
+    assert [gate.name for gate in ours.gates] == ["ry"] * 3 + ["unitary"] * 2
+    assert largest(amplitudes(ours, angles) - torch.tensor(theirs.to_dense().reshape(-1))) <= ROUNDING
+
+
+def test_gates_with_one_control_come_in() -> None:
+    theirs, root = qtn.Circuit(3), oracle.gate_matrix("rx", torch.tensor([[torch.pi / 2]], dtype=torch.float64))[0]
+    for qubit in range(3):
+        theirs.h(qubit)
+    theirs.ry(0.3, 1)
+    theirs.apply_gate("RY", params=[0.4], qubits=[1], controls=[2])
+    theirs.apply_gate("X", qubits=[2], controls=[0])
+    theirs.apply_gate("T", qubits=[0], controls=[1])
+    theirs.apply_gate("PHASE", params=[0.9], qubits=[1], controls=[0])
+    theirs.apply_gate_raw(root.numpy(), [0], controls=[2])
+    diagonal = torch.tensor([1, 1, 1, cmath.exp(0.25j * torch.pi)], dtype=torch.complex128)
+    gates = [("h", (0,)), ("h", (1,)), ("h", (2,)), ("ry", (1,)), ("cry", (2, 1)), ("cx", (0, 2)),
+             ("unitary", (1, 0), torch.diag(diagonal)), ("cp", (0, 1)),
+             ("unitary", (2, 0), torch.block_diag(torch.eye(2, dtype=root.dtype), root))]  # fmt: skip
+    acts_as(theirs, gates, [0.3, 0.4, 0.9])
+    names = [gate.name for gate in Circuit.from_quimb(theirs)[0].gates[4:]]
+    assert names == ["cry", "cx", "unitary", "cp", "unitary"]
 
 
 @pytest.mark.parametrize("setting", COMPLETE, ids=str)

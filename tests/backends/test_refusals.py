@@ -257,6 +257,14 @@ def test_gates_of_quimb_without_a_counterpart() -> None:
     theirs = qtn.Circuit(3)
     theirs.ccx(0, 1, 2)
     refused(lambda: Circuit.from_quimb(theirs), "(0, 1, 2)", "decompose")
+    theirs = qtn.Circuit(3)
+    theirs.apply_gate("CX", 0, 1, controls=[2])
+    refused(lambda: Circuit.from_quimb(theirs), "(2, 0, 1)", "controls included")
+    theirs = qtn.Circuit(2)
+    theirs.apply_gate_raw(torch.ones(2, 2).numpy(), [0])
+    refused(lambda: Circuit.from_quimb(theirs), "not unitary")
+    for theirs in (None, "circuit", Circuit(2)):
+        refused(lambda theirs=theirs: Circuit.from_quimb(theirs), "needs a quimb circuit")  # type: ignore[misc]
 
 
 # Law 7: what cannot fit is refused before anything is allocated.
