@@ -24,6 +24,7 @@ from backends.gates import constant
 from backends.memory import require_memory
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner, Labels
 from backends.program import GateProgram
+from backends.quimb_states import check_networks, dense
 from backends.schmidt import participation_ratio, von_neumann_entropy
 
 if TYPE_CHECKING:
@@ -366,14 +367,24 @@ class Backend(ABC, Generic[S]):
         return self._from_dense(amplitudes / norm)
 
     def from_quimb(self, states: qtn.TensorNetwork | Sequence[qtn.TensorNetwork]) -> S:
-        """Return the state of one quimb tensor network, or of a sequence of them as a batch (indices k0, k1, ...)."""
-        networks: list[Any] = list(states) if isinstance(states, list | tuple) else [states]
-        if not networks or not all(hasattr(network, "to_dense") for network in networks):
-            raise InvalidInput(
-                f"{self.name}: from_quimb needs a quimb tensor network or a sequence of at least one, got {states!r}."
-            )
-        sites = [f"k{qubit}" for qubit in range(self.n_qubits)]
-        rows = [torch.tensor(network.to_dense(sites).reshape(-1)) for network in networks]
+        """Return the state of one quimb tensor network, or of a sequence of them as a batch (indices k0, k1, ...).
+
+        Normalised, on the CPU. The mps takes networks that are chains (one tensor per qubit or per stretch of qubits,
+        indices shared by neighbours alone) site by site, truncates and reports it; all else goes through all
+        amplitudes, and is refused with NotEnoughMemory if these do not fit.
+        """
+        return self._from_networks(check_networks(self.name, states, self.n_qubits))
+
+    def _from_networks(self, networks: list[qtn.TensorNetwork]) -> S:
+        """By all amplitudes, which quimb holds in double precision before we do."""
+        require_memory(
+            self.name,
+            f"the amplitudes of {self.n_qubits} qubits with batch {len(networks)}, from quimb,",
+            len(networks) * 2**self.n_qubits * (2 * torch.complex128.itemsize + self.dtype.itemsize),
+            torch.device("cpu"),
+            "Use backend='mps' and a network of one tensor per qubit that shares indices with its neighbours alone.",
+        )
+        rows = [dense(network, self.n_qubits) for network in networks]
         return self.from_dense(torch.stack(rows).to(self.dtype))
 
     def _at_every_cut(self, state: S, of_values: Callable[[Tensor], Tensor]) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,6 +24,7 @@ from backends.mps.schedule import Operation, next_centre, schedule
 from backends.mps.state import MPSState
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner
 from backends.program import BoundProgram, FusedGate
+from backends.quimb_states import chain, right_orthonormal
 from backends.statevector import StatevectorBackend, StatevectorState
 from backends.statevector.backend import ENGINES
 from backends.statevector.pairs import Constants, PairOperation, pair_operations
@@ -245,17 +246,42 @@ class MPSBackend(Backend[MPSState]):
         return readouts(state)
 
     def _from_dense(self, amplitudes: Tensor) -> MPSState:
+        return self._from_chain([amplitudes[:, None, :, None]])
+
+    def _from_networks(self, networks: list[qtn.TensorNetwork]) -> MPSState:
+        chains = [chain(network, self.n_qubits) for network in networks]
+        self.require_memory(len(networks), torch.device("cpu"))
+        states = [self._from_chain(self._normalised(sites)) for sites in chains if sites is not None]
+        if len(states) < len(networks):
+            return super()._from_networks(networks)
+        tensors = zip(*(state.tensors for state in states), strict=True)
+        return states[0]._replace([torch.cat(samples) for samples in tensors])
+
+    def _normalised(self, sites: list[Tensor]) -> list[Tensor]:
+        """The sites of one sample, each (1, left bond, width, right bond), the centre in the first."""
+        sites = right_orthonormal(sites)
+        if not bool(all(torch.isfinite(site).all() for site in sites) and sites[0].any()):
+            raise InvalidInput("mps: from_quimb needs finite numbers with a norm above zero in every network.")
+        return [site[None].to(self.dtype) for site in sites]
+
+    def _from_chain(
+        self,
+        pieces: list[Tensor],  # each (batch, left bond, 2**width, right bond), the centre in the first
+    ) -> MPSState:
         """Peel off block after block from the left, truncating each bond."""
-        batch, sites = amplitudes.shape[0], list[Tensor]()
-        ledger = Ledger.empty(batch, self.real_dtype, amplitudes.device)
-        rest = amplitudes.reshape(batch, 1, -1)
+        rest, *waiting = pieces
+        batch, sites = len(rest), list[Tensor]()
+        ledger = Ledger.empty(batch, self.real_dtype, rest.device)
         for left, width, right in self._layout.shapes()[:-1]:
+            # Until the block is complete and what lies right of it has as many numbers as the bond.
+            while rest.shape[2] < width or rest.shape[2] // width * rest.shape[3] < right:
+                rest = _joined(rest, waiting.pop(0))
             pair = [rest, rest]
             theta = rest.reshape(batch, left, width, -1, 1)
             ledger = split_pair(pair, 0, theta, self._truncation, ledger, centre_right=True)
             sites.append(pair[0])
-            rest = pair[1].reshape(batch, right, -1)
-        sites.append(rest.reshape(batch, rest.shape[1], -1, 1))
+            rest = pair[1].reshape(batch, right, rest.shape[2] // width, rest.shape[3])
+        sites.append(reduce(_joined, waiting, rest))
         return MPSState.of_sites(self._layout, sites, len(sites) - 1, ledger)
 
     def _schmidt_values(self, state: MPSState) -> list[Tensor]:
@@ -280,3 +306,12 @@ class MPSBackend(Backend[MPSState]):
         return qtn.TensorNetworkGenVector.from_TN(
             qtn.TensorNetwork(tensors).squeeze(), sites=range(self.n_qubits), site_tag_id="I{}", site_ind_id="k{}"
         )
+
+
+def _joined(
+    left: Tensor,  # (batch, left bond, width, bond)
+    right: Tensor,  # (batch, bond, width, right bond)
+) -> Tensor:  # (batch, left bond, both widths, right bond)
+    """Two neighbouring sites as one."""
+    both = left.flatten(1, 2) @ right.flatten(2)
+    return both.reshape(len(left), left.shape[1], -1, right.shape[3])

@@ -12,7 +12,7 @@ import quimb.tensor as qtn
 import torch
 from quimb.tensor.array_ops import PArray
 
-from backends import Circuit, InvalidInput
+from backends import Circuit, InvalidInput, create_backend
 from tests import oracle
 from tests.backends.cases import (
     COMPLETE,
@@ -204,6 +204,65 @@ def test_states_of_quimb_come_in(setting: Setting) -> None:
     rows = torch.stack([torch.tensor(psi.to_dense().reshape(-1)) for psi in (mps, dense)])
     rows = rows / rows.norm(dim=1, keepdim=True)
     assert largest(backend.to_dense(state) - rows) <= ROUNDING
+
+
+def fidelity(a: qtn.TensorNetwork, b: qtn.TensorNetwork) -> float:
+    """Of networks with norms of their own, by quimb."""
+    overlap, norm_a, norm_b = ((x.H & y).contract() for x, y in ((a, b), (a, a), (b, b)))
+    return float(abs(overlap) ** 2 / abs(norm_a * norm_b))
+
+
+@pytest.mark.parametrize("max_bond", [2, 3, 16])
+def test_a_chain_of_many_qubits_comes_in_site_by_site(max_bond: int) -> None:
+    """36 qubits: all amplitudes would be a terabyte. Of any norm, as a batch, its bonds of any size."""
+    networks = [qtn.MPS_rand_state(36, 2, dtype=complex, seed=1), qtn.MPS_computational_state("01" * 18)]
+    tiny = networks[0].copy()
+    tiny[7].modify(data=tiny[7].data * 1e-200)
+    backend = create_backend("mps", Circuit(36), max_bond=max_bond, dtype=torch.complex128)
+    state = backend.from_quimb([tiny, networks[1]])
+    for sample, network in enumerate(networks):
+        assert fidelity(backend.to_quimb(state, sample), network) >= 1 - ROUNDING
+    assert largest(backend.fidelity(state, state) - 1) <= ROUNDING
+    assert largest(state.truncation_error) <= 1e-15
+    ups_and_downs = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(18)
+    assert (
+        largest(backend.readout(state)[1] - torch.cat([0 * ups_and_downs, 0 * ups_and_downs, ups_and_downs])) <= 1e-12
+    )
+
+
+def test_a_chain_that_does_not_fit_the_bond_is_truncated_and_says_so() -> None:
+    theirs = qtn.MPS_rand_state(30, 6, dtype=complex, seed=2)
+    backend = create_backend("mps", Circuit(30), max_bond=4, dtype=torch.complex128)
+    state = backend.from_quimb(theirs)
+    lost = 1 - fidelity(backend.to_quimb(state), theirs)
+    assert 1e-3 < lost <= float(state.infidelity_bound) + ROUNDING
+
+
+@pytest.mark.parametrize("max_bond", [1, 2, 8, None])
+def test_a_state_of_ours_goes_to_another_bond_by_way_of_quimb(max_bond: int | None) -> None:
+    """Its blocks of qubits at both ends are wider or narrower than those of the backend that takes it."""
+    circuit = ansatz_circuit("chain", n_qubits=12)
+    ours, other = (create_backend("mps", circuit, max_bond=bond, dtype=torch.complex128) for bond in (4, max_bond))
+    state, _ = run(ours, random_angles(circuit, 1, batch=2))  # rank 2
+    taken = other.from_quimb([ours.to_quimb(state, 0), ours.to_quimb(state, 1)])
+    lost = 1 - ours.fidelity(state, taken)
+    assert largest((lost - taken.infidelity_bound).clamp(min=0)) <= ROUNDING
+    assert (largest(lost) <= ROUNDING) == (max_bond != 1)
+
+
+@pytest.mark.parametrize("setting", COMPLETE, ids=str)
+def test_states_that_are_no_chains_come_in(setting: Setting) -> None:
+    """A ring of sites, qubits in another order than the sites, and a circuit's network whose tensors can be trained."""
+    permuted = qtn.CircuitPermMPS.from_gates([("RY", 0.1 + q, q) for q in range(6)] + [("CX", 0, 4), ("CX", 1, 5)])
+    trained = qtn.Circuit(6)
+    for qubit in range(6):
+        trained.ry(0.2 + qubit, qubit, parametrize=True)
+    trained.cx(5, 0)
+    networks = [qtn.MPS_rand_state(6, 2, cyclic=True, dtype=complex, seed=3), permuted.psi, trained.psi]
+    rows = torch.stack([torch.tensor(psi.to_dense([f"k{q}" for q in range(6)]).reshape(-1)) for psi in networks])
+    backend = setting.create(ansatz_circuit("ring", n_qubits=6))
+    state = backend.from_quimb(networks)
+    assert largest(backend.to_dense(state) - rows / rows.norm(dim=1, keepdim=True)) <= ROUNDING
 
 
 @pytest.mark.parametrize("setting", [EXACT[0], FITTING, Setting("mps", {"max_bond": 1})], ids=str)

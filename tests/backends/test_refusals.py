@@ -309,3 +309,33 @@ def test_dense_amplitudes_that_cannot_fit(monkeypatch: pytest.MonkeyPatch) -> No
     state = backend.initial_state(1)
     monkeypatch.setattr(backends.memory, "free_bytes", lambda device: 2**14 * 16 - 1)
     refused(lambda: backend.to_dense(state), "mps", "14 qubits", "are free")
+
+
+@pytest.mark.parametrize("setting", [EXACT[0], FITTING], ids=str)
+def test_networks_of_quimb_whose_amplitudes_cannot_fit(setting: Setting) -> None:
+    """An MPS of 40 qubits fits, its amplitudes do not; a ring of sites goes through its amplitudes on the mps, too."""
+    import quimb.tensor as qtn
+
+    backend = setting.create(Circuit(40).ry(0))
+    ring_of_sites = qtn.MPS_rand_state(40, 2, cyclic=True, seed=0)
+    refused(lambda: backend.from_quimb(ring_of_sites), "40 qubits", "TiB", "are free", "mps")
+    if setting.name == "statevector":
+        refused(lambda: backend.from_quimb(qtn.MPS_rand_state(40, 2, seed=0)), "40 qubits", "are free", "backend='mps'")
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_networks_of_quimb_with_other_indices(setting: Setting) -> None:
+    import quimb.tensor as qtn
+
+    backend = setting.create(ring())
+    for network in (
+        qtn.MPS_rand_state(5, 2, seed=0),
+        qtn.MPS_rand_state(N_QUBITS, 2, phys_dim=3, seed=0),
+        qtn.MPS_rand_state(N_QUBITS, 2, site_ind_id="b{}", seed=0),
+        qtn.MPO_rand(N_QUBITS, 2, seed=0),
+    ):
+        refused(lambda network=network: backend.from_quimb(network), setting.name, "k0 to k7, each of size 2")  # type: ignore[misc]
+    for factor in (0, NAN):
+        network = qtn.MPS_rand_state(N_QUBITS, 2, seed=0)
+        network[3].modify(data=network[3].data * factor)
+        refused(lambda network=network: backend.from_quimb(network), "finite", "norm above zero")  # type: ignore[misc]
