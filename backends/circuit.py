@@ -69,12 +69,16 @@ class Circuit:
         return self
 
     def unitary(self, matrix: Any, *qubits: int) -> Circuit:
-        """Append a fixed unitary: `matrix` (2, 2) on one qubit or (4, 4) on two, first qubit most significant."""
+        """Append a fixed unitary: `matrix` (2, 2) on one qubit or (4, 4) on two, first qubit most significant.
+
+        A matrix that is unitary to 1e-5, as one in single precision is, is replaced by the nearest unitary.
+        """
         if len(qubits) not in (1, 2):
             raise InvalidInput(f"Circuit: unitary acts on 1 or 2 qubits, got {len(qubits)}.")
         self._check_qubits("unitary", qubits, len(qubits))
         try:
-            fixed = torch.as_tensor(matrix).detach().to("cpu", torch.complex128).clone()
+            # Numbers of Python's in double precision: left to itself, torch takes them in single.
+            fixed = torch.as_tensor(matrix, dtype=torch.complex128).detach().cpu()
         except (TypeError, ValueError, RuntimeError) as error:
             raise InvalidInput(f"Circuit: unitary needs a matrix of numbers, got {type(matrix).__name__}.") from error
         size = 2 ** len(qubits)
@@ -87,7 +91,9 @@ class Circuit:
                 f"Circuit: the matrix given to unitary{qubits} is not unitary to {_UNITARY_TOLERANCE:g}; "
                 "check it, or normalise it with a QR decomposition."
             )
-        self._gates.append(Gate("unitary", qubits, matrix=fixed))
+        # The polar factor. What is not unitary would grow with the timesteps, and engines would differ in how.
+        left, _, right = torch.linalg.svd(fixed)
+        self._gates.append(Gate("unitary", qubits, matrix=left @ right))
         return self
 
     def _check_qubits(self, name: str, qubits: tuple[int, ...], expected: int) -> None:

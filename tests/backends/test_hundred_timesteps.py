@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 from typing import Any
 
 import pytest
@@ -9,8 +10,17 @@ import torch
 from torch import Tensor
 
 from backends import Circuit
-from tests.backends.cases import Setting, ansatz_circuit, gradient, largest, random_angles, relative_error
-from tests.tolerances import GRADIENT, discarded_tolerance, readout_tolerance
+from tests.backends.cases import (
+    Setting,
+    ansatz_circuit,
+    gradient,
+    largest,
+    random_angles,
+    random_unitary,
+    relative_error,
+    run,
+)
+from tests.tolerances import EPS, GRADIENT, discarded_tolerance, readout_tolerance, state_tolerance
 
 STEPS, BATCH, HUB = 101, 1, 3
 
@@ -85,3 +95,34 @@ def test_finite_where_it_does_not(name: str, max_bond: int, single: bool) -> Non
 @pytest.mark.parametrize("scale", [0.5, 3.0])
 def test_finite_for_every_topology(scale: float, max_bond: int, dtype: torch.dtype, topology: str) -> None:
     finite(ansatz_circuit(topology, n_qubits=6), max_bond, dtype, scale)
+
+
+def test_engines_agree_on_matrices_that_were_not_quite_unitary() -> None:
+    """Unitary to single precision when given; kept so, 200 steps would move the norm, and engines apart, by 1e-5."""
+    circuit = Circuit(3)
+    for qubit in range(3):
+        circuit.ry(qubit).unitary(random_unitary(2, qubit).to(torch.complex64), qubit)
+    for first, second in ((0, 1), (1, 2), (2, 0)):
+        circuit.unitary(random_unitary(4, 7 + first).to(torch.complex64), first, second)
+    angles = random_angles(circuit, 200, BATCH)
+    found = []
+    for options in ({"engine": "kernel"}, {"engine": "contraction"}, {"gradient": "reversible"}):
+        backend, leaf = Setting("statevector", options).create(circuit), angles.clone().requires_grad_()
+        state, z = run(backend, leaf)
+        norms = torch.linalg.vector_norm(backend.to_dense(state), dim=1)
+        assert largest(norms - 1) <= state_tolerance(torch.complex128, 200 * len(circuit))
+        found.append((z.detach(), gradient(z.sum() + z[-1].square().sum(), leaf)))
+    for z, slope in found[1:]:
+        assert largest(z - found[0][0]) <= readout_tolerance(torch.complex128, 200 * len(circuit))
+        assert relative_error(slope, found[0][1]) <= GRADIENT[torch.complex128]
+
+
+def test_the_nearest_unitary_is_taken() -> None:
+    """Of diag(1 + e, (1 - e) exp(ia)) it is diag(1, exp(ia)); what is unitary stays as it is, to rounding."""
+    e, phase = 4e-6, cmath.exp(0.3j)
+    circuit = Circuit(2).unitary([[1 + e, 0], [0, (1 - e) * phase]], 0).unitary(random_unitary(4, 3), 0, 1)
+    near, given = (gate.matrix for gate in circuit.gates)
+    assert near is not None
+    assert given is not None
+    assert largest(near - torch.tensor([[1, 0], [0, phase]], dtype=torch.complex128)) <= 4 * EPS[torch.complex128]
+    assert largest(given - random_unitary(4, 3)) <= 16 * EPS[torch.complex128]
