@@ -236,7 +236,7 @@ class Circuit:
                 converted.apply_gate(name, *[values[slot] for slot in gate.slots], *gate.qubits)
         return converted
 
-    def to_qasm(self, angles: Tensor, version: int = 3) -> str:
+    def to_qasm(self, angles: Tensor, version: int | str = 3) -> str:
         """Return OpenQASM 3 (or 2) text with the values of `angles` (n_angles,) filled in, for one sample."""
         return to_qasm(self, angles, version)
 

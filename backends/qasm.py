@@ -1,7 +1,8 @@
 """A circuit as OpenQASM, for other programs.
 
-Version 3 uses the gates of stdgates.inc, version 2 those of qelib1.inc; what these lack is defined in the text. Angles
-are written in full, so that reading them gives the same number. Global phases are not kept.
+Version 3 uses the gates of stdgates.inc, version 2 those of qelib1.inc as they are printed with the language (Cross and
+others, arXiv:1707.03429); what these lack is defined in the text. Angles are written in full, so that reading them gives
+the same number, and with a decimal point, which strict readers ask for. Global phases are not kept.
 """
 
 from __future__ import annotations
@@ -23,25 +24,28 @@ _HEADERS = {
 }
 # Our names -> theirs, where they differ. U and u3 differ by a global phase at most.
 _NAMES = {3: {"u3": "U"}, 2: {"p": "u1", "cp": "cu1"}}
-# What the included files lack; qelib1.inc has rzz, rxx, crx and cry in some programs only, so all have names of ours.
+# What the included files lack; qelib1.inc has rzz, rxx, crx, cry and swap in some programs only, so all have names of
+# ours, which no program defines already.
 _DEFINITIONS = {
     "rzz": "gate zz(a) s, t { cx s, t; rz(a) t; cx s, t; }",
     "rxx": "gate xx(a) s, t { h s; h t; cx s, t; rz(a) t; cx s, t; h s; h t; }",
     "ryy": ("gate yy(a) s, t { rx(pi/2) s; rx(pi/2) t; cx s, t; rz(a) t; cx s, t; rx(-pi/2) s; rx(-pi/2) t; }"),
 }
 _DEFINITIONS_OF_2 = {
+    "swap": "gate exchange s, t { cx s, t; cx t, s; cx s, t; }",
     "crx": "gate control_x(a) s, t { h t; cx s, t; rz(-a/2) t; cx s, t; rz(a/2) t; h t; }",
     "cry": "gate control_y(a) s, t { ry(a/2) t; cx s, t; ry(-a/2) t; cx s, t; }",
 }
 
 
-def to_qasm(circuit: Circuit, angles: Tensor, version: int = 3) -> str:
+def to_qasm(circuit: Circuit, angles: Tensor, version: int | str = 3) -> str:
     """Return `circuit` with the values of `angles` (n_angles,), in radians, for one sample and timestep.
 
     Raises:
-        InvalidInput: The angles are not those of one sample, or the circuit has a free unitary of two qubits.
+        InvalidInput: The version is neither 2 nor 3, the angles are not those of one sample, or the circuit has a free
+            unitary of two qubits.
     """
-    require_choice("Circuit", "version of OpenQASM", str(version), map(str, _HEADERS))
+    version = int(require_choice("Circuit", "version of OpenQASM", str(version), map(str, _HEADERS)))
     values = one_sample("to_qasm", angles, circuit.n_angles)
     definitions = _DEFINITIONS if version == 3 else {**_DEFINITIONS, **_DEFINITIONS_OF_2}
     used = {gate.name for gate in circuit.gates} & definitions.keys()
@@ -50,9 +54,15 @@ def to_qasm(circuit: Circuit, angles: Tensor, version: int = 3) -> str:
     names = {**_NAMES[version], **{name: text.split()[1].partition("(")[0] for name, text in definitions.items()}}
     for gate in circuit.gates:
         name, parameters = _call(gate, [values[slot] for slot in gate.slots])
-        bound = f"({', '.join(map(repr, parameters))})" if parameters else ""
+        bound = f"({', '.join(map(_number, parameters))})" if parameters else ""
         lines.append(f"{names.get(name, name)}{bound} {', '.join(f'q[{qubit}]' for qubit in gate.qubits)};")
     return "\n".join(lines) + "\n"
+
+
+def _number(value: float) -> str:
+    """The shortest text that reads as `value`, with a decimal point: `1.0e-05`."""
+    text = repr(value)
+    return text if "." in text else text.replace("e", ".0e")
 
 
 def one_sample(who: str, angles: object, n_angles: int) -> list[float]:

@@ -41,7 +41,7 @@ def angles_of(circuit: Circuit) -> Tensor:
 def state_of(text: str, n_qubits: int) -> Tensor:
     """Return the amplitudes (2**n,) that a text prepares from |0...0>."""
     definitions, gates, angles = {}, list[oracle.GateTuple](), list[float]()
-    for name, parameter, qubits, body in re.findall(r"gate (\w+)\((\w+)\) ([\w, ]+) \{ (.*) \}", text):
+    for name, parameter, qubits, body in re.findall(r"gate (\w+)(?:\((\w+)\))? ([\w, ]+) \{ (.*) \}", text):
         definitions[name] = (parameter, qubits.split(", "), body.split("; "))
 
     def call(statement: str, values: dict[str, float], places: dict[str, int]) -> None:
@@ -51,7 +51,7 @@ def state_of(text: str, n_qubits: int) -> Tensor:
         if name in definitions:
             parameter, names, body = definitions[name]
             for inner in body:
-                call(inner, {parameter: given[0]}, dict(zip(names, qubits, strict=True)))
+                call(inner, {parameter: given[0]} if parameter else {}, dict(zip(names, qubits, strict=True)))
             return
         gates.append((STANDARD.get(name, name), tuple(qubits)))
         angles.extend(given)
@@ -87,6 +87,49 @@ def test_quimb_reads_version_2() -> None:
     assert differ(torch.tensor(theirs.to_dense().reshape(-1)), expected(circuit, angles_of(circuit))) <= ROUNDING
 
 
+# The gates of both files as they are printed with the languages: qelib1.inc in arXiv:1707.03429, stdgates.inc in
+# arXiv:2104.14722, with the two of the languages themselves.
+INCLUDED = {
+    2: "u3 u2 u1 cx id x y z h s sdg t tdg rx ry rz cz cy ch ccx crz cu1 cu3 U CX",
+    3: "p x y z h s sdg t tdg sx rx ry rz cx cy cz cp crx cry crz ch swap ccx cswap cu CX phase cphase id u1 u2 u3 U",
+}
+IN_SOME_PROGRAMS = ("rxx", "ryy", "rzz", "crx", "cry", "swap")  # in their qelib1.inc: not to be defined again
+# A real number of OpenQASM 2: a point with digits before or after it, then an exponent if there is one.
+REAL = re.compile(r"-?(\d+\.\d*|\d*\.\d+)([eE][-+]?\d+)?")
+
+
+def used_gates(statements: str) -> list[str]:
+    return [re.split(r"[\s(]", statement.strip())[0] for statement in statements.split(";") if statement.strip()]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_every_gate_is_included_or_defined_before_its_use(version: int) -> None:
+    known = set(INCLUDED[version].split())
+    lines = every_gate().to_qasm(angles_of(every_gate()), version).splitlines()[3:]
+    for line in lines:
+        defined = re.fullmatch(r"gate (\w+)[^{]*\{(.*)\}", line)
+        missing = set(used_gates(defined[2] if defined else line)) - known
+        assert not missing
+        if defined:
+            assert defined[1] not in IN_SOME_PROGRAMS
+            known.add(defined[1])
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("angle", [0.0, -0.0, 1.0, 1e-5, -1e-5, 1e-300, 5e-324, 1e16, -1e22, 0.1 + 0.2, 123456789.125])
+def test_numbers_have_a_point_and_are_read_back_the_same(angle: float, version: int) -> None:
+    text = Circuit(1).u3(0).to_qasm(torch.tensor([angle, 0.5, -angle], dtype=torch.float64), version)
+    numbers = re.search(r"\((.*)\) q\[0\]", text)[1].split(", ")  # type: ignore[index]
+    assert all(REAL.fullmatch(number) for number in numbers)
+    assert str([float(number) for number in numbers]) == str([angle, 0.5, -angle])  # the sign of a zero, too
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_version_may_be_a_text(version: int) -> None:
+    circuit = Circuit(2).swap(0, 1)
+    assert circuit.to_qasm(torch.zeros(0), str(version)) == circuit.to_qasm(torch.zeros(0), version)
+
+
 def test_a_small_text() -> None:
     text = Circuit(2).h(0).ry(1).rzz(0, 1).to_qasm(torch.tensor([0.5, -0.25]))
     assert text == (
@@ -112,5 +155,6 @@ def test_angles_that_are_not_those_of_one_sample_are_refused(angles: Tensor, tol
 def test_what_has_no_text_is_refused() -> None:
     with pytest.raises(InvalidInput, match=r"free unitary on qubits \(0, 1\)"):
         Circuit(2).unitary(torch.eye(4), 0, 1).to_qasm(torch.zeros(0))
-    with pytest.raises(InvalidInput, match="version of OpenQASM"):
-        Circuit(2).to_qasm(torch.zeros(0), version=4)
+    for version in (4, "4", 2.0, None, True, [3], "three"):
+        with pytest.raises(InvalidInput, match=r"version of OpenQASM .* Choose one of: 3, 2\."):
+            Circuit(2).to_qasm(torch.zeros(0), version=version)  # type: ignore[arg-type]
