@@ -15,8 +15,8 @@ registry.py       the names that `task:` in a configuration may take
 loaders.py        batches whose order is a function of (seed, epoch), resumable in the middle of an epoch
 split_metrics.py  the metrics of one split, and how they survive a restart
 run_directory.py  runs/<task>-<hash>-seed<seed>/ and the files in it
-checkpoints.py    writing and checking checkpoints
-user_callbacks.py  which of Lightning's callbacks a run takes
+checkpoints.py    writing and checking checkpoints; exact_resume.py: what Lightning leaves out of them
+user_callbacks.py which of Lightning's callbacks a run takes
 metrics_log.py    metrics.jsonl
 processes.py      several processes of one training: who started them, what they agree on
 preemption.py     the signal that a job is to leave, and requeueing it

@@ -18,6 +18,14 @@ from torch import nn
 from backends.errors import InvalidInput
 from lightning_modules import preemption
 from lightning_modules.errors import TrainingStopped
+from lightning_modules.exact_resume import (
+    begin_next_epoch,
+    complete_epoch,
+    decisions,
+    goes_on,
+    log_ahead,
+    take_up_decisions,
+)
 from lightning_modules.processes import gathered
 from lightning_modules.run_directory import RunDirectory
 
@@ -27,9 +35,9 @@ MONITOR = "val_loss"
 class RunCheckpoint(Checkpoint):
     """Write `last.ckpt` after every epoch (and every `every_n_steps` steps), `best.ckpt` at a new lowest `val_loss`.
 
-    A checkpoint holds the states of all random generators, of every process, so that a resumed run ends with the same
-    weights, bit for bit, as one that was never interrupted. Resumed by another number of processes it sees the same
-    batches, but other dropout masks.
+    A checkpoint holds the states of all random generators, of every process, and what `exact_resume` lists, so that a
+    resumed run ends with the same weights, bit for bit, as one that was never interrupted. Resumed by another number of
+    processes it sees the same batches, but other dropout masks.
 
     When the job is to lose its nodes (`preemption`), `last.ckpt` is written after the step, and the job requeued.
     """
@@ -44,6 +52,7 @@ class RunCheckpoint(Checkpoint):
         self._started: float | None = None
         self._leaves = False
         self._random_states: list[dict[str, Any]] | None = None  # by rank
+        self._decisions: dict[str, Any] = {}
 
     @property
     def seconds(self) -> float:
@@ -64,10 +73,19 @@ class RunCheckpoint(Checkpoint):
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Sign the checkpoint with the run it belongs to, and with its settings as YAML."""
         signature = {"task": self.task, "config_hash": self.run.config_hash, "config": self.config}
-        checkpoint["tnqrnn"] = signature
+        checkpoint["tnqrnn"] = {**signature, "decisions": decisions(trainer)}
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Take up what was decided; it counts when the fit starts."""
+        self._decisions = checkpoint["tnqrnn"].get("decisions", {})
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stop at once if that was decided before."""
+        take_up_decisions(trainer, self._decisions)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock, and set the random generators of a resumed run."""
+        """Start the clock, and set the place and the random generators of a resumed run."""
+        begin_next_epoch(trainer)
         self._started = time.monotonic()
         states = self._random_states or []
         if trainer.global_rank > 0 and len(states) != trainer.world_size:
@@ -83,10 +101,8 @@ class RunCheckpoint(Checkpoint):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Write `last.ckpt` every `every_n_steps` optimiser steps."""
-        # Not after the last batch: Lightning would resume behind the validation that is still to come.
-        ends_epoch = batch_idx + 1 >= trainer.num_training_batches
         stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        if not stepped or ends_epoch:
+        if not stepped or not goes_on(trainer, batch_idx):
             return
         self._leaves = _must_leave(trainer)
         if self._leaves or (self.every_n_steps > 0 and trainer.global_step % self.every_n_steps == 0):
@@ -125,9 +141,14 @@ class RunCheckpoint(Checkpoint):
         """Stop the clock."""
         self._seconds_before, self._started = self.seconds, None
 
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count the last epoch, also of a run that had nothing left to train."""
+        complete_epoch(trainer)
+
     def _save(self, trainer: Trainer, path: Path) -> None:
         # Lightning's own write goes through the temporary folder, and a move from there may be a copy.
         partial = path.with_name(f".{path.name}.partial")
+        log_ahead(trainer)
         trainer.save_checkpoint(partial)
         if trainer.is_global_zero:
             os.replace(partial, path)

@@ -279,6 +279,7 @@ class TaskCLI(LightningCLI):
         model.require_memory(part * together.per_node if on_cpu else part)  # the processes of a node share its memory
 
     def _fit(self, model: SequenceTask, datamodule: SequenceData, together: Together) -> None:
+        self._convert(model)
         resumes = together.by_first(lambda: self._resumes(model))
         facts = datamodule.facts()
         if self.trainer.is_global_zero:
@@ -313,6 +314,10 @@ class TaskCLI(LightningCLI):
     def test(self, model: SequenceTask, datamodule: SequenceData) -> None:
         """Evaluate a checkpoint on the test set."""
         self._evaluate("test", model, datamodule)
+
+    def _convert(self, model: SequenceTask) -> None:
+        """Give the model the dtype of trainer.precision now: Lightning would round a checkpoint's float64 first."""
+        self.trainer.precision_plugin.convert_module(model)
 
     def _resumes(self, model: SequenceTask) -> bool:
         if not self.run.last.exists():
@@ -359,6 +364,7 @@ class TaskCLI(LightningCLI):
         checkpoint = read_checkpoint(path)
         require_same_weights(checkpoint, model, path)
         require_same_data(checkpoint, yaml.safe_load(self.config_text)["data"], path)
+        self._convert(model)
         evaluate = getattr(self.trainer, command)
         [metrics] = evaluate(model, datamodule=datamodule, ckpt_path=path, weights_only=True, verbose=False)
         say(f"{_line(metrics)}  ({path})")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -183,6 +184,7 @@ class FakeTrainer:
     global_rank: int
     world_size: int = 2
     global_step: int = 0
+    fit_loop: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(restarting=False))
 
 
 def drawn_at_the_start(tmp_path: Path, trainer: FakeTrainer, resumed: dict[str, object] | None = None) -> list[float]:
