@@ -17,6 +17,8 @@ from backends.quimb_circuits import append_gates
 if TYPE_CHECKING:
     import quimb.tensor as qtn
 
+# Of the qubits and of the gates of one timestep: the plans of both backends walk them one by one.
+MOST_GATES = 100_000
 _UNITARY_TOLERANCE = 1e-5
 
 # Our names -> quimb's, where upper case is not enough.
@@ -46,6 +48,8 @@ class Circuit:
 
     def __init__(self, n_qubits: int) -> None:
         self.n_qubits = require_positive_int("Circuit", "n_qubits", n_qubits)
+        if n_qubits > MOST_GATES:
+            raise InvalidInput(f"Circuit: n_qubits must be at most {MOST_GATES}, got {n_qubits}; use fewer qubits.")
         self._gates: list[Gate] = []
         self._n_angles = 0
 
@@ -65,7 +69,7 @@ class Circuit:
         self._check_qubits(name, qubits, spec.n_qubits)
         slots = tuple(range(self._n_angles, self._n_angles + spec.n_angles))
         self._n_angles += spec.n_angles
-        self._gates.append(Gate(name, qubits, slots))
+        self._add(Gate(name, qubits, slots))
         return self
 
     def unitary(self, matrix: Any, *qubits: int) -> Circuit:
@@ -93,8 +97,16 @@ class Circuit:
             )
         # The polar factor. What is not unitary would grow with the timesteps, and engines would differ in how.
         left, _, right = torch.linalg.svd(fixed)
-        self._gates.append(Gate("unitary", qubits, matrix=left @ right))
+        self._add(Gate("unitary", qubits, matrix=left @ right))
         return self
+
+    def _add(self, gate: Gate) -> None:
+        if len(self._gates) == MOST_GATES:
+            raise InvalidInput(
+                f"Circuit: a timestep has more than {MOST_GATES} gates on {self.n_qubits} qubits; use fewer qubits or "
+                "layers."
+            )
+        self._gates.append(gate)
 
     def _check_qubits(self, name: str, qubits: tuple[int, ...], expected: int) -> None:
         if len(qubits) != expected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 
@@ -25,7 +26,8 @@ def free_bytes(device: torch.device) -> int:
 def format_bytes(count: float) -> str:
     """Return a readable size, e.g. `1.5 GiB`."""
     if count > 2**80:
-        return f"over 10^{len(str(int(count))) - 1} bytes"
+        # From the bits: Python refuses to write out numbers of more than 4300 digits.
+        return f"over 10^{int((int(count).bit_length() - 1) * math.log10(2))} bytes"
     for unit in ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"

@@ -59,6 +59,11 @@ class RunCheckpoint(Checkpoint):
         """Seconds of training so far, over all the processes that worked on the run."""
         return self._seconds_before + (time.monotonic() - self._started if self._started is not None else 0.0)
 
+    @property
+    def has_started(self) -> bool:
+        """Whether training has begun, in this process or in one before."""
+        return self._started is not None or self._seconds_before > 0
+
     def state_dict(self) -> dict[str, Any]:
         """Return the best score, the time spent and the states of the random generators."""
         first, *others = gathered(random_states())

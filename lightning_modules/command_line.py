@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ COMMANDS = {
     "validate": "Evaluate a checkpoint on the validation set.",
     "test": "Evaluate a checkpoint on the test set.",
 }
+GROUPS = ("model", "data", "trainer")
 FLAGS = ("-c", "--config")
 
 
@@ -48,12 +50,21 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     try:
         content = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        json.dumps(content, default=str)  # raises where a part contains itself
+    except OSError as error:
+        raise InvalidInput(f"config: {path} cannot be read ({error.strerror}); name another.") from error
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         raise InvalidInput(f"config: {path} is not valid YAML{where}; expected lines like 'model: ...'.") from error
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise InvalidInput(f"config: {path} must hold settings by name, such as 'task: digits'.")
+    for group in GROUPS:
+        if group in content and not isinstance(content[group], dict):
+            raise InvalidInput(
+                f"config: {group} in {path} must hold settings by name, got {content[group]!r}; leave '{group}:' out "
+                "where nothing is set."
+            )
     return content
 
 

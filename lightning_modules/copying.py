@@ -22,12 +22,16 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from backends.errors import InvalidInput, require_positive_int
+from backends.memory import require_memory
 from lightning_modules.loaders import Batch, BatchDataset, SequenceData
 from lightning_modules.task import SequenceTask
 
 SYMBOLS = 8
 RECALLED = 10
 BLANK, MARKER = 0, 9
+# Of a timestep of a sequence, one-hot as integers and as floats, with its target; and of a sample's number in an epoch.
+_BYTES_PER_STEP = (SYMBOLS + 2) * (8 + 4) + 2 * 8
+_BYTES_PER_NUMBER = 2 * 8
 # Philox keys of the fixed sets; training uses (seed, 0), so that no seed can meet them.
 FIXED_SETS = {"val": (0, 1), "test": (0, 2)}
 
@@ -99,6 +103,7 @@ class CopyingData(SequenceData):
         self.steps_per_epoch = require_positive_int("copying", "steps_per_epoch", steps_per_epoch)
         self.evaluation_size = require_positive_int("copying", "evaluation_size", evaluation_size)
         self.sequence_length = delay + 2 * RECALLED
+        self._require_memory()
         self.sha256 = self._digest()
 
     def dataset(self, split: str) -> BatchDataset:
@@ -109,6 +114,17 @@ class CopyingData(SequenceData):
                 (self.seed, 0), self.delay, size, short_delay=self.short_delay, short_samples=self.short_epochs * size
             )
         return CopyingSequences(FIXED_SETS[split], self.delay, self.evaluation_size)
+
+    def _require_memory(self) -> None:
+        """Refuse sequences that do not fit the memory, by arithmetic."""
+        shown = max(self.batch_size, self.evaluation_size) * (max(self.delay, self.short_delay) + 2 * RECALLED)
+        require_memory(
+            "copying",
+            "the sequences",
+            shown * _BYTES_PER_STEP + self.steps_per_epoch * self.batch_size * _BYTES_PER_NUMBER,
+            torch.device("cpu"),
+            "Use a shorter delay, fewer steps_per_epoch, a smaller batch_size or a smaller evaluation_size.",
+        )
 
     def _digest(self) -> str:
         """Return the sha256 of the fixed sets and of the first training batch."""

@@ -272,6 +272,7 @@ class TokenStreams(BatchDataset):
 
     def __init__(self, ids: Ids, streams: int, segment_length: int) -> None:
         length = -(-len(ids) // streams)
+        segment_length = min(segment_length, length)  # what is longer would be padding, which is cut off again
         self._segments = -(-length // segment_length)
         self._streams = streams
         columns = self._segments * segment_length

@@ -94,6 +94,11 @@ def trainer_settings(devices: Any, nodes: int) -> dict[str, Any]:
         launch.require_devices(devices, nodes)
         cluster = launch.cluster()
         return {**settings, "devices": launch.per_node, "num_nodes": launch.nodes, "plugins": [cluster]}
+    if nodes > 1 and "NODE_RANK" not in os.environ:  # which says that somebody starts the others by hand
+        raise InvalidInput(
+            f"trainer: num_nodes is {nodes}, but nothing started processes on other nodes, so this one would wait for "
+            "them in vain; use srun or torchrun (docs/clusters.md), or leave trainer.num_nodes out."
+        )
     if "SLURM_JOB_ID" in os.environ:
         # A process alone in a job: Lightning would wait for as many as the job has tasks, and requeue it by itself.
         settings["plugins"] = [LightningEnvironment()]

@@ -16,9 +16,11 @@ import json
 import logging
 import os
 import platform
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -130,12 +132,38 @@ def alone_in(folder: Path, who: str, remedy: str) -> Iterator[None]:
 
 
 def require_writable(folder: Path, flag: str) -> None:
-    """Refuse a folder that could not be written, without making it."""
-    nearest = folder
-    while not nearest.exists() and nearest != nearest.parent:
-        nearest = nearest.parent
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise InvalidInput(f"{flag}: cannot write into {folder}, because {nearest} is no folder that can be written.")
+    """Refuse a folder that could not be written, by writing a file where it is or would be, and removing it."""
+    try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            folder.stat()  # complains of names that no file system takes
+        with tempfile.TemporaryFile(dir=existing(folder)):
+            pass
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise InvalidInput(f"{flag}: cannot write into {str(folder)!r} ({why}); choose another folder.") from error
+
+
+def existing(folder: Path) -> Path:
+    """Return `folder`, or the nearest above it that is there."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+@contextmanager
+def leaves_nothing(folder: Path) -> Iterator[None]:
+    """Remove a folder that was made inside, and empty ones above it, if the request is refused after all."""
+    above = existing(folder)
+    try:
+        yield
+    except InvalidInput:
+        if above != folder:
+            shutil.rmtree(folder, ignore_errors=True)
+            for made in folder.parents:
+                if made == above or any(made.iterdir()):  # another run's
+                    break
+                made.rmdir()
+        raise
 
 
 def write_atomically(path: Path, text: str) -> None:

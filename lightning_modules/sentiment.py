@@ -19,6 +19,7 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from backends.errors import InvalidInput, require_positive_int
+from backends.memory import require_memory
 from lightning_modules.bag_of_words import bag_of_words_accuracies
 from lightning_modules.hub import content_sha256, load_split, loaded_revision, split_names
 from lightning_modules.loaders import BatchDataset, EpochBatches, SequenceData
@@ -30,6 +31,7 @@ GRAMMAR = "grammar"
 TEXT_COLUMNS = {"sst2": "sentence", "stanfordnlp/sst2": "sentence"}
 LABELS = (0, 1)
 UNLABELLED = -1  # what public benchmarks write where they keep the labels to themselves
+_BYTES_PER_SENTENCE = 256  # at least: a list of words and a list of numbers
 HELD_OUT, HELD_OUT_SEED = 0.1, 0
 
 Labelled = list[tuple[Sequence[str], int]]  # tokens and label of every text
@@ -190,6 +192,11 @@ class SentimentData(SequenceData):
         return kept
 
     def _prepare(self, splits: dict[str, Labelled], vocabulary_size: int | None, min_count: int) -> None:
+        if len({label for _, label in splits["train"]}) < len(LABELS):
+            raise InvalidInput(
+                f"sentiment: every training text of {self.source} has label {splits['train'][0][1]}, so there is "
+                "nothing to tell apart; give texts of both, 0 and 1."
+            )
         self.vocabulary = Vocabulary.build((tokens for tokens, _ in splits["train"]), vocabulary_size, min_count)
         self._encoded = {
             name: ([self.vocabulary.encode(tokens) for tokens, _ in texts], [label for _, label in texts])
@@ -210,6 +217,13 @@ def _generate(train_size: int, evaluation_size: int) -> dict[str, Labelled]:
         require_positive_int("sentiment", name, size)
         if size % 2:
             raise InvalidInput(f"sentiment: {name} must be even, as sentences come in pairs, got {size}.")
+    require_memory(
+        "sentiment",
+        "the sentences",
+        _BYTES_PER_SENTENCE * (train_size + 2 * evaluation_size),
+        torch.device("cpu"),
+        "Use a smaller train_size or evaluation_size.",
+    )
     # Training last, so that its size does not change what is tested.
     pairs = sentence_pairs()
     sizes = {"test": evaluation_size, "val": evaluation_size, "train": train_size}

@@ -50,6 +50,11 @@ class SplitMetrics(nn.Module):
             values["max_bond_binds"] = self.binds.compute()
         return values
 
+    def names(self, *, truncates: bool, binds: bool) -> list[str]:
+        """Return the names that `compute` gives its metrics, of states that truncate, and that `max_bond` may bind."""
+        errors = ["truncation_error", "truncation_error_max"] if truncates else []
+        return ["loss", *map(str, self.scores.keys()), *errors, *(["max_bond_binds"] if binds else [])]
+
     def reset(self) -> None:
         """Forget the epoch."""
         for metric in self._metrics().values():

@@ -20,6 +20,7 @@ from torch.nn.functional import cross_entropy
 from torchmetrics import MetricCollection
 
 from backends.errors import InvalidInput, require_choice, require_positive_int
+from backends.memory import require_memory
 from lightning_modules.errors import TrainingStopped
 from lightning_modules.loaders import Batch
 from lightning_modules.processes import connected, gathered
@@ -131,10 +132,9 @@ class SequenceTask(LightningModule):
         super().__init__()
         self.save_hyperparameters(logger=False)
         require_positive_int("task", "output_size", output_size)
-        if not learning_rate > 0:
-            raise InvalidInput(f"task: learning_rate must be above 0, got {learning_rate!r}.")
-        if not cell_rate > 0:
-            raise InvalidInput(f"task: cell_rate must be above 0, got {cell_rate!r}.")
+        for name, rate in (("learning_rate", learning_rate), ("cell_rate", cell_rate)):
+            if not 0 < rate < math.inf:
+                raise InvalidInput(f"task: {name} must be above 0 and finite, got {rate!r}.")
         if truncation_budget is not None and not truncation_budget > 0:
             raise InvalidInput(f"task: truncation_budget must be above 0, or null, got {truncation_budget!r}.")
         require_choice("task", "over_budget", over_budget, OVER_BUDGET)
@@ -296,9 +296,21 @@ class SequenceTask(LightningModule):
 
     def require_memory(self, batch_size: int) -> None:
         """Refuse a batch whose hidden state does not fit the memory, before anything is computed or written."""
-        require_memory = getattr(self.cell, "require_memory", None)  # a classical cell needs none worth counting
-        if require_memory is not None:
-            require_memory(batch_size, self.device)
+        trained = sum(p.numel() * p.element_size() for p in self.parameters() if p.requires_grad)
+        remedy = "Use a smaller controller_width or hidden_size."
+        require_memory("task", "the gradient and Adam's two averages of every weight", 3 * trained, self.device, remedy)
+        require_of_cell = getattr(self.cell, "require_memory", None)  # a classical cell's state is not worth counting
+        if require_of_cell is not None:
+            require_of_cell(batch_size, self.device)
+
+    def logged_names(self, validates: bool = True) -> list[str]:
+        """Return the names of what a training logs, with or without a validation; a callback may wait for one."""
+        truncates = self.hparams["backend"] != "statevector"
+        binds = truncates and self.hparams["target_error"] is not None
+        names = self._metrics("train").names(truncates=truncates, binds=binds)
+        names += self.derived(dict.fromkeys(names, torch.ones(())))
+        splits = ("train", "val") if validates else ("train",)
+        return ["train_loss_step", *(f"{split}_{name}" for split in splits for name in names)]
 
     def backend_choices(self) -> list[str]:
         """Return what `backend="auto"` chose and why, a sentence for each different choice; none for other backends."""

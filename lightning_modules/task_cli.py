@@ -6,14 +6,12 @@ import sys
 from argparse import ArgumentError
 from collections.abc import Sequence
 from contextlib import ExitStack
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
-from jsonargparse.typing import NonNegativeInt
-from lightning_fabric.utilities.exceptions import MisconfigurationException
+from jsonargparse.typing import NonNegativeInt, restricted_number_type
 from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning import Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
@@ -33,50 +31,24 @@ from lightning_modules.measured import InferenceClock, PeakMemory
 from lightning_modules.metrics_log import MetricsLog
 from lightning_modules.processes import Together, connected, lost_another, trainer_settings
 from lightning_modules.progress import progress_callback
-from lightning_modules.refusals import explain
+from lightning_modules.refusals import explain, in_one_sentence
 from lightning_modules.registry import TASKS
 from lightning_modules.run_directory import (
     RunDirectory,
     alone_in,
     environment,
+    leaves_nothing,
     require_writable,
     write_atomically,
     write_json,
 )
 from lightning_modules.task import SequenceTask
+from lightning_modules.trainer_settings import PROFILERS, add_trainer_arguments, as_list, require_trainable, withheld
 from lightning_modules.user_callbacks import require_own_names, require_saved
 from tnqrnn.cells import CELLS, SPECIAL, require_used
 
-# The settings of Lightning's Trainer that are the user's. The others would break exact resuming, or say again what the
-# run directory decides.
-TRAINER_SETTINGS = {
-    "accelerator",
-    "accumulate_grad_batches",
-    "callbacks",
-    "check_val_every_n_epoch",
-    "detect_anomaly",
-    "deterministic",
-    "devices",
-    "enable_progress_bar",
-    "gradient_clip_algorithm",
-    "gradient_clip_val",
-    "log_every_n_steps",
-    "max_epochs",
-    "max_steps",
-    "max_time",
-    "num_nodes",
-    "precision",
-    "profiler",
-    "strategy",
-}
-# Ours, because 1 is one batch and 1.0 are all: Lightning's hint, Union[int, float], is the same object as any library's
-# Union[float, int], so that the order in which libraries were imported would say which of the two is meant.
-BATCH_LIMITS = {
-    f"limit_{split}_batches": f"{name} batches in an epoch, or the share of them (a number with a point, up to 1.0)."
-    for split, name in (("train", "Training"), ("val", "Validation"), ("test", "Test"))
-}
-# One small network on one CPU: a GPU is asked for, not taken.
-TRAINER_DEFAULTS = {"accelerator": "cpu", "devices": 1, "log_every_n_steps": 10}
+# What numpy's generators take.
+Seed = restricted_number_type("Seed", int, [(">=", 0), ("<=", 2**32 - 1)], docstring="Integer from 0 to 4294967295.")
 # How the command line spells the settings that are meant for certain cells.
 CELL_FLAGS = {setting: (f"--model.{setting}",) for setting in SPECIAL} | {
     "backend_options": tuple(
@@ -118,7 +90,7 @@ class TaskCLI(LightningCLI):
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the settings that stand outside model, data and trainer."""
         parser.add_argument("--task", default=self.task, help="What is learned; usually set by the configuration.")
-        parser.add_argument("--seed", type=NonNegativeInt, default=0, help="Seed of weights, dropout and data order.")
+        parser.add_argument("--seed", type=Seed, default=0, help="Seed of weights, dropout and data order.")
         parser.add_argument("--seed_everything", type=int, default=0, help="Seed of every generator.")
         parser.add_argument("--runs", type=str, default="runs", help="Folder in which every run has its own folder.")
         parser.add_argument(
@@ -138,11 +110,7 @@ class TaskCLI(LightningCLI):
         """Add model, data, and those settings of the Trainer that are the user's."""
         parser.add_lightning_class_args(self._model_class, "model")
         parser.add_lightning_class_args(self._datamodule_class, "data")
-        others = signature(Trainer.__init__).parameters.keys() - TRAINER_SETTINGS | BATCH_LIMITS.keys()
-        parser.add_class_arguments(Trainer, "trainer", fail_untyped=False, instantiate=False, skip=set(others))
-        for name, text in BATCH_LIMITS.items():
-            parser.add_argument(f"--trainer.{name}", type=int | float | None, default=None, help=text)
-        parser.set_defaults({f"trainer.{name}": value for name, value in TRAINER_DEFAULTS.items()})
+        add_trainer_arguments(parser)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Tell the model what the data are like, and everybody the seed."""
@@ -161,7 +129,7 @@ class TaskCLI(LightningCLI):
             self.config = parser.parse_args(args)
         except ArgumentError as error:
             keys = list(self._parser(args[0]).get_defaults().keys())
-            raise InvalidInput(f"tnqrnn {args[0]}: {explain(str(error), keys, COMMANDS)}") from error
+            raise InvalidInput(f"tnqrnn {args[0]}: {explain(str(error), keys, COMMANDS, withheld())}") from error
 
     # Before anything is computed -------------------------------------------------------------------------------------
 
@@ -172,9 +140,12 @@ class TaskCLI(LightningCLI):
             RunDone: The result is already in it.
         """
         settings = self.config[self.subcommand]
+        if settings["trainer"]["callbacks"] is not None:
+            settings["trainer"]["callbacks"] = as_list(settings["trainer"]["callbacks"])
         self._require_used(settings)
         require_saved(settings["trainer"]["callbacks"])
-        self.config_text = self._parser(self.subcommand).dump(settings, skip_unset=False)
+        with in_one_sentence(f"tnqrnn {self.subcommand}: a setting cannot be written into config.yaml"):
+            self.config_text = self._parser(self.subcommand).dump(settings, skip_unset=False)
         self.run = RunDirectory.of(
             Path(settings["runs"]), self.task, settings["seed"], yaml.safe_load(self.config_text)
         )
@@ -182,6 +153,8 @@ class TaskCLI(LightningCLI):
             self._before_fit(settings)
 
     def _before_fit(self, settings: Any) -> None:
+        if not settings["runs"]:
+            raise InvalidInput("--runs: there is no name of a folder; leave it out for the folder 'runs'.")
         require_writable(self.run.path, "--runs")
         for name in ("max_epochs", "max_steps"):
             if settings["trainer"][name] == 0:
@@ -220,12 +193,21 @@ class TaskCLI(LightningCLI):
             if flag in given and settings["model"]["backend"] == "statevector":
                 raise InvalidInput(f"tnqrnn: {flag} is a setting of the mps backend; add --model.backend mps.")
 
+    def instantiate_classes(self) -> None:
+        """Build data, model, callbacks and trainer.
+
+        Raises:
+            InvalidInput: One of them refuses its settings, or one of Lightning's classes fails.
+        """
+        with in_one_sentence(f"tnqrnn {self.subcommand}"):
+            super().instantiate_classes()
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Return a trainer that logs, saves and reports into the run's directory."""
         settings = self._get(self.config_init, "trainer")
         wants_progress = settings.get("enable_progress_bar") is not False
         fits = self.subcommand == "fit"
-        callbacks = list(settings.get("callbacks") or [])
+        callbacks = as_list(settings.get("callbacks"))
         require_own_names(callbacks, self.run.last.parent)
         if fits:
             every = self._get(self.config_init, "checkpoint_every")
@@ -244,10 +226,10 @@ class TaskCLI(LightningCLI):
             "enable_progress_bar": fits and wants_progress and sys.stdout.isatty(),
         }
         owned |= trainer_settings(settings["devices"], settings["num_nodes"])
-        try:
+        if isinstance(settings["profiler"], str):
+            require_choice("trainer", "profiler", settings["profiler"], PROFILERS)
+        with in_one_sentence("trainer"):
             return super().instantiate_trainer(**owned, **kwargs)
-        except (MisconfigurationException, ValueError, TypeError, ImportError) as error:
-            raise InvalidInput(f"trainer: {' '.join(str(error).split())}") from error
 
     # The commands ----------------------------------------------------------------------------------------------------
 
@@ -256,6 +238,10 @@ class TaskCLI(LightningCLI):
         together = Together(self.trainer)
         together.meet(str(self.run.path))
         together.all_accept(lambda: self._require_parts(model, datamodule, together))
+        with leaves_nothing(self.run.path):
+            self._fit_alone(model, datamodule, together)
+
+    def _fit_alone(self, model: SequenceTask, datamodule: SequenceData, together: Together) -> None:
         lock = alone_in(self.run.path, "tnqrnn fit", "choose another --runs or --seed")
         try:
             with ExitStack() as stack:
@@ -272,6 +258,7 @@ class TaskCLI(LightningCLI):
 
     def _require_parts(self, model: SequenceTask, datamodule: SequenceData, together: Together) -> None:
         """Refuse batches that the processes cannot share, or whose parts do not fit the memory."""
+        require_trainable(self.trainer, model, datamodule)
         if together.size > 1:
             datamodule.require_parts(together.size)
         part = -(-datamodule.batch_size // together.size)
@@ -296,7 +283,8 @@ class TaskCLI(LightningCLI):
         resume_from = self.run.last if resumes else None
         memory = PeakMemory()
         try:
-            self.trainer.fit(model, datamodule=datamodule, ckpt_path=resume_from, weights_only=True)
+            with in_one_sentence("trainer", only_if=lambda: not self.checkpoints.has_started):
+                self.trainer.fit(model, datamodule=datamodule, ckpt_path=resume_from, weights_only=True)
         except InvalidInput as refusal:
             if self.trainer.global_step == 0 and not connected():
                 raise

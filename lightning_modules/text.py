@@ -15,6 +15,7 @@ from backends.errors import require_number, require_positive_int
 from lightning_modules.loaders import Batch, BatchDataset, EpochBatches
 from lightning_modules.task import SequenceTask
 from lightning_modules.vocabulary import PADDING
+from tnqrnn.room import require_room
 
 _TOKEN = re.compile(r"\w+(?:'\w+)*|[^\w\s]")
 
@@ -38,6 +39,7 @@ class TextTask(SequenceTask):
         require_positive_int("task", "embedding_size", embedding_size)
         require_number("task", "embedding_dropout", embedding_dropout, 0, 1)
         super().__init__(*args, **kwargs)
+        require_room("task", self.hparams["input_size"] * embedding_size, "Use a smaller embedding_size.")
         self.embedding = nn.Embedding(self.hparams["input_size"], embedding_size, padding_idx=PADDING)
         self.embedding_dropout = nn.Dropout(embedding_dropout)
 

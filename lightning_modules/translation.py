@@ -27,6 +27,7 @@ from lightning_modules.translation_data import TranslationData
 from lightning_modules.translation_scores import TranslationScores
 from lightning_modules.vocabulary import BEGIN, PADDING
 from tnqrnn.encoder_decoder import Decoding, EncoderDecoder
+from tnqrnn.room import require_room
 from tnqrnn.sequences import at_least_single
 
 DRAWN = 4  # attention maps in the picture
@@ -62,6 +63,7 @@ class Translator(SequenceTask):
         require_number("translation", "length_penalty", length_penalty, 0, 10)
         super().__init__(*args, **kwargs)
         sizes = {"source": self.hparams["input_size"], "target": self.hparams["output_size"]}
+        require_room("translation", sum(sizes.values()) * embedding_size, "Use a smaller embedding_size.")
         self.embedding = nn.ModuleDict(
             {side: nn.Embedding(size, embedding_size, padding_idx=PADDING) for side, size in sizes.items()}
         )
@@ -209,6 +211,10 @@ class Translator(SequenceTask):
         samples = min(size, len(self.data.references(split)) - first)
         part = share(samples, self.trainer.world_size, self.global_rank)
         return slice(first + part.start, first + part.stop)
+
+    def logged_names(self, validates: bool = True) -> list[str]:
+        """Return also the names of the scores of what is written."""
+        return [*super().logged_names(validates), *(("val_exact_match", "val_bleu") if validates else ())]
 
     def _log_epoch(self, split: str) -> None:
         super()._log_epoch(split)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from backends.errors import InvalidInput, require_positive_int
+from tnqrnn.room import require_room
 from tnqrnn.sequences import without_padding
 
 
@@ -43,6 +44,7 @@ class AdditiveAttention(nn.Module):
         require_positive_int("attention", "query_size", query_size)
         require_positive_int("attention", "memory_size", memory_size)
         require_positive_int("attention", "width", width)
+        require_room("attention", width * (query_size + memory_size), "Use a smaller attention_size.")
         self.query = nn.Linear(query_size, width)
         self.key = nn.Linear(memory_size, width, bias=False)  # the query's bias serves both: they are added
         self.score = nn.Linear(width, 1, bias=False)  # a constant would leave the softmax as it is

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from backends.errors import require_choice, require_number, require_positive_int
 from tnqrnn.initialisation import ScaledAngles
+from tnqrnn.room import require_room
 
 # How many times the hidden width the first layer produces, and what follows it. None: no hidden layer.
 CONTROLLERS: dict[str, tuple[int, type[nn.Module]] | None] = {
@@ -41,6 +42,8 @@ class Controller(ScaledAngles):
         shape = CONTROLLERS[require_choice(who, "controller", kind, CONTROLLERS)]
         require_positive_int(who, "controller_width", width)
         require_number(who, "dropout", dropout, 0, 1)
+        weights = in_features * n_angles if shape is None else width * (shape[0] * in_features + n_angles)
+        require_room(who, weights, "Use a smaller controller_width, fewer qubits or fewer layers.")
         self.hidden: nn.Module = nn.Identity()
         self.activation: nn.Module = nn.Identity()
         if shape is not None:

@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from backends.errors import require_choice, require_number, require_positive_int
 from tnqrnn.cells.state import CellState, require_state
+from tnqrnn.room import require_room
 from tnqrnn.sequences import SequenceNetwork
 
 KINDS: dict[str, tuple[type[nn.RNNBase], dict[str, Any]]] = {
@@ -34,6 +35,7 @@ class GatedRNN(SequenceNetwork):
         self.input_size = require_positive_int(kind, "input_size", input_size)
         self.output_size = require_positive_int(kind, "hidden_size", hidden_size)
         self.dropout = nn.Dropout(require_number(kind, "dropout", dropout, 0, 1))
+        require_room(kind, hidden_size * (input_size + hidden_size), "Use a smaller hidden_size, or fewer qubits.")
         network, options = KINDS[kind]
         self.network = network(input_size=input_size, hidden_size=hidden_size, batch_first=True, **options)
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from backends.errors import require_positive_int
 from tnqrnn.cells.state import CellState
 from tnqrnn.cells.stepped import Step, SteppedCell
+from tnqrnn.room import require_room
 from tnqrnn.sequences import at_least_single
 
 _LARGEST_FIRST_BIAS = 0.01  # as in expRNN
@@ -33,6 +34,8 @@ class OrthogonalRNN(SteppedCell):
 
     def __init__(self, input_size: int, hidden_size: int, dropout: float = 0.0) -> None:
         require_positive_int(self.name, "hidden_size", hidden_size)
+        # The positions of the weights are kept too, two integers of eight bytes for each.
+        require_room(self.name, 3 * hidden_size**2, "Use a smaller hidden_size, or fewer qubits.")
         super().__init__(input_size, hidden_size, [hidden_size], dropout)
         upper = torch.triu_indices(hidden_size, hidden_size, offset=1)
         self.register_buffer("upper", upper, persistent=False)  # (2, hidden_size (hidden_size - 1) / 2)

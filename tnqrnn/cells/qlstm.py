@@ -29,6 +29,7 @@ from tnqrnn.cells.state import CellState
 from tnqrnn.cells.stepped import Step, SteppedCell
 from tnqrnn.noise import ReadoutNoise
 from tnqrnn.recurrence import OnBackend
+from tnqrnn.room import require_room
 
 GATES = 4  # forget, input, candidate, output
 
@@ -59,6 +60,7 @@ class QLSTM(SteppedCell):
         require_positive_int(self.name, "n_layers", n_layers)
         super().__init__(input_size, hidden_size, [hidden_size, hidden_size], dropout)
         self.noise = noise
+        require_room(self.name, n_qubits * (input_size + 2 * hidden_size), "Use a smaller hidden_size or fewer qubits.")
         self.encode = nn.Linear(input_size + hidden_size, n_qubits)
         self.gates = GateCircuits(n_qubits, n_layers, backend, backend_options)
         self.decode = nn.Linear(n_qubits, hidden_size)
