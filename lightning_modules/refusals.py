@@ -16,6 +16,7 @@ UNKNOWN = (
     r"unrecognized arguments: (?P<key>\S+)",
     r"does not accept (?:option|nested key) '(?P<key>[^']+)'",
     r"[Kk]ey '(?P<key>[^']+)' is not expected",
+    r'Linked "(?P<key>[^"]+)" must be given via',
 )
 COMMAND = r"invalid choice: '(?P<key>[^']*)'"
 PLAIN_TYPES = {"int": "an integer", "float": "a number", "str": "text", "bool": "true or false", "NoneType": "null"}
@@ -26,8 +27,6 @@ RESTRICTED = {
 }
 VALUE = r'key "(?P<key>[^"]+)":(?P<why>.*)'
 LITERAL = r"typing\.Literal\[(.*?)\]"
-# The nearest valid one is said of short lists only.
-_FEW = 20
 _ROOT = Path(__file__).resolve().parents[1]
 _PACKAGES = ("backends", "tnqrnn", "lightning_modules", "studies")
 
@@ -52,14 +51,14 @@ def explain(
 
 def unknown_setting(key: str, keys: Iterable[str], withheld: Mapping[str, str] | None = None) -> str:
     """Return the sentence for a setting that does not exist, or is not the user's."""
-    if not key.startswith("-") and ("." not in key or "/" in key):
-        suggestion = nearest(key, keys)
-        return f"unknown argument {key!r}.{suggestion or ' Settings are given as --name value.'}"
     name = key.lstrip("-").split("=")[0]
     dashes = "--" if key.startswith("-") else ""
     for setting, reason in (withheld or {}).items():
         if name == setting or name.startswith(f"{setting}."):
             return f"'{dashes}{name}' cannot be set: {reason}."
+    if not dashes and ("." not in key or "/" in key):
+        suggestion = nearest(key, keys)
+        return f"unknown argument {key!r}.{suggestion or ' Settings are given as --name value.'}"
     return f"unknown setting '{dashes}{name}'.{_nearest_key(name, keys) or ' Use --help to list all settings.'}"
 
 
@@ -117,9 +116,9 @@ def _expected(key: str, why: str) -> str:
         return why
     value = repr(given[1].strip())
     names = list(dict.fromkeys(re.findall(r"<class '([^']+)'>", why)))
-    choices = [str(choice) for inside in re.findall(LITERAL, why) for choice in literal_eval(f"[{inside}]")]
-    if choices and len(choices) <= _FEW:
-        return f"cannot use {value}.{nearest(value, choices)} Choose one of: {', '.join(dict.fromkeys(choices))}."
+    literals = [str(choice) for inside in re.findall(LITERAL, why) for choice in literal_eval(f"[{inside}]")]
+    if choices := list(dict.fromkeys(literals)):
+        return f"cannot use {value}.{nearest(value, choices)} Choose one of: {', '.join(choices)}."
     if not names or not set(names) <= PLAIN_TYPES.keys() or "Literal" in why:
         return f"cannot use {value}; --help says what it takes."
     return f"expected {' or '.join(PLAIN_TYPES[name] for name in names)}, got {value}."
