@@ -75,6 +75,14 @@ class State(ABC):
     def _replace(self, tensors: Sequence[Tensor]) -> Self:
         """The same state with other tensors, in the order of `tensors`."""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self._facts())})"
+
+    def _facts(self) -> list[str]:
+        """What a line about the state tells; no amplitudes."""
+        dtype = str(self.dtype).removeprefix("torch.")
+        return [f"n_qubits={self.n_qubits}", f"batch_size={self.batch_size}", f"dtype={dtype}", f"device={self.device}"]
+
     @property
     def structure(self) -> Hashable:
         """What two states must share besides shapes for their tensors to mean the same."""
@@ -114,19 +122,19 @@ class State(ABC):
     def __getitem__(self, index: Index) -> Self:
         """Return the samples chosen by an integer, a slice, a list or a tensor of integers or booleans.
 
-        The batch axis stays, with at least one sample; repeated samples are allowed.
+        The batch axis stays; repeated samples are allowed. Raises InvalidInput where no sample is chosen.
         """
         numbers = torch.arange(self.batch_size, device=self.device)
         try:
             chosen = index if isinstance(index, slice) else torch.as_tensor(index, device=self.device)
             is_number = isinstance(chosen, Tensor) and chosen.dim() == 0 and chosen.dtype != torch.bool
             numbers = numbers[chosen].reshape(1) if is_number else numbers[chosen]
-            if isinstance(chosen, Tensor) and (is_number + chosen.dim() != 1 or len(numbers) == 0):
+            if len(numbers) == 0 or (isinstance(chosen, Tensor) and is_number + chosen.dim() != 1):
                 raise IndexError
         except (IndexError, TypeError, ValueError, RuntimeError) as error:
             raise InvalidInput(
                 f"state: cannot choose sample {index!r} from a batch of {self.batch_size} samples; use an integer, a "
-                "slice, or integers or booleans for the whole batch."
+                "slice, or integers or booleans for the whole batch, which choose at least one sample."
             ) from error
         return self._map(lambda tensor: tensor[numbers])
 
@@ -243,7 +251,7 @@ class Backend(ABC, Generic[S]):
 
     def initial_state(self, batch_size: int, device: torch.device | str = "cpu") -> S:
         """Return |0...0> for every sample; refuses a batch that does not fit the device's memory."""
-        require_positive_int(self.name, "batch_size", batch_size)
+        batch_size = require_positive_int(self.name, "batch_size", batch_size)
         try:
             where = torch.device(device)
         except RuntimeError as error:
@@ -411,7 +419,8 @@ class Backend(ABC, Generic[S]):
         return self._planner.contract(labels, ("batch",), tensors)
 
     def _check_state(self, state: Any) -> None:
-        if not isinstance(state, self.state_type) or state.n_qubits != self.n_qubits or state.dtype != self.dtype:
+        ours = isinstance(state, self.state_type)
+        if not ours or state.n_qubits != self.n_qubits or state.dtype != self.dtype or state.batch_size == 0:
             raise InvalidInput(
                 f"{self.name}: needs a {self.name} state of {self.n_qubits} qubits in {self.dtype}, got "
                 f"{_describe(state)}; start from initial_state() or convert with from_dense(to_dense())."

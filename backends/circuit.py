@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from backends.errors import InvalidInput, nearest, require_choice, require_positive_int
+from backends.errors import InvalidInput, as_integer, nearest, require_choice, require_positive_int
 from backends.gates import GATES
 from backends.qasm import one_sample, to_qasm
 from backends.quimb_circuits import append_gates
@@ -66,7 +66,7 @@ class Circuit:
     def append(self, name: str, *qubits: int) -> Circuit:
         """Append the gate called `name` on `qubits`; raises InvalidInput on an unknown gate or unusable qubits."""
         spec = GATES[require_choice("Circuit", "gate", name, GATES)]
-        self._check_qubits(name, qubits, spec.n_qubits)
+        qubits = self._checked_qubits(name, qubits, spec.n_qubits)
         slots = tuple(range(self._n_angles, self._n_angles + spec.n_angles))
         self._n_angles += spec.n_angles
         self._add(Gate(name, qubits, slots))
@@ -79,7 +79,7 @@ class Circuit:
         """
         if len(qubits) not in (1, 2):
             raise InvalidInput(f"Circuit: unitary acts on 1 or 2 qubits, got {len(qubits)}.")
-        self._check_qubits("unitary", qubits, len(qubits))
+        qubits = self._checked_qubits("unitary", qubits, len(qubits))
         try:
             # Numbers of Python's in double precision: left to itself, torch takes them in single.
             fixed = torch.as_tensor(matrix, dtype=torch.complex128).detach().cpu()
@@ -108,16 +108,21 @@ class Circuit:
             )
         self._gates.append(gate)
 
-    def _check_qubits(self, name: str, qubits: tuple[int, ...], expected: int) -> None:
+    def _checked_qubits(self, name: str, qubits: tuple[int, ...], expected: int) -> tuple[int, ...]:
+        """The qubits as Python's integers; refuses what no gate of this name can act on."""
         if len(qubits) != expected:
             raise InvalidInput(f"Circuit: gate {name} acts on {expected} qubit(s), got {len(qubits)}: {qubits}.")
+        integers = []
         for qubit in qubits:
-            if not isinstance(qubit, int) or isinstance(qubit, bool) or not 0 <= qubit < self.n_qubits:
+            integer = as_integer(qubit)
+            if integer is None or not 0 <= integer < self.n_qubits:
                 raise InvalidInput(
                     f"Circuit: gate {name} on qubit {qubit!r}, but this circuit has qubits 0 to {self.n_qubits - 1}."
                 )
-        if len(set(qubits)) != len(qubits):
-            raise InvalidInput(f"Circuit: gate {name} needs different qubits, got {qubits}.")
+            integers.append(integer)
+        if len(set(integers)) != len(integers):
+            raise InvalidInput(f"Circuit: gate {name} needs different qubits, got {tuple(integers)}.")
+        return tuple(integers)
 
     # The gate set, spelled out so that editors and type checkers know it.
 

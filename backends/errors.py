@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from difflib import get_close_matches
 from math import isfinite
@@ -39,10 +40,21 @@ def require_choice(who: str, what: str, value: object, choices: Iterable[str]) -
     )
 
 
+def as_integer(value: object) -> int | None:
+    """Return an integer of any kind (numpy's, a tensor of one, ...) as Python's; None for all else, booleans too."""
+    if isinstance(value, bool) or "bool" in str(getattr(value, "dtype", "")):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
 def require_positive_int(who: str, what: str, value: object) -> int:
-    """Return `value` if it is an integer of at least 1; otherwise refuse it."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
-        return value
+    """Return `value` as Python's integer if it is an integer of any kind, of at least 1; otherwise refuse it."""
+    integer = as_integer(value)
+    if integer is not None and integer >= 1:
+        return integer
     raise InvalidInput(f"{who}: {what} must be an integer of at least 1, got {value!r}.")
 
 

@@ -94,7 +94,8 @@ class ContractionPlanner:
     def __post_init__(self) -> None:
         require_choice("planning", "effort", self.effort, EFFORTS)
         if self.max_elements is not None:
-            require_positive_int("planning", "max_elements", self.max_elements)
+            most = require_positive_int("planning", "max_elements", self.max_elements)
+            object.__setattr__(self, "max_elements", most)
 
     def plan(self, inputs: Sequence[Labels], output: Labels, shapes: Sequence[tuple[int, ...]]) -> ContractionPlan:
         """Return the plan for tensors with these index labels and shapes; a label's size is the same everywhere."""

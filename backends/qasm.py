@@ -1,8 +1,8 @@
 """A circuit as OpenQASM, for other programs.
 
-Version 3 uses the gates of stdgates.inc, version 2 those of qelib1.inc as they are printed with the language (Cross and
-others, arXiv:1707.03429); what these lack is defined in the text. Angles are written in full, so that reading them gives
-the same number, and with a decimal point, which strict readers ask for. Global phases are not kept.
+Version 3 uses the gates of stdgates.inc, version 2 those of qelib1.inc as printed with the language (Cross and others,
+arXiv:1707.03429); what these lack is defined in the text. Angles are written in full, so that reading them gives the
+same number, and with a decimal point, which strict readers ask for. Global phases are not kept.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torchmetrics import MetricCollection
 
-from backends.errors import InvalidInput, require_choice, require_positive_int
+from backends.errors import InvalidInput, as_integer, require_choice, require_positive_int
 from backends.memory import require_memory
 from lightning_modules.errors import TrainingStopped
 from lightning_modules.loaders import Batch
@@ -131,7 +131,10 @@ class SequenceTask(LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
-        require_positive_int("task", "output_size", output_size)
+        # Python's integers: with numpy's in it, a checkpoint could not be loaded with weights_only.
+        whole = {name: as_integer(value) for name, value in self.hparams.items()}
+        self.hparams.update({name: value for name, value in whole.items() if value is not None})
+        output_size = require_positive_int("task", "output_size", output_size)
         for name, rate in (("learning_rate", learning_rate), ("cell_rate", cell_rate)):
             if not 0 < rate < math.inf:
                 raise InvalidInput(f"task: {name} must be above 0 and finite, got {rate!r}.")

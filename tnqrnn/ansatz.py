@@ -49,8 +49,8 @@ class Ansatz:
     topology: str = "ring"
 
     def __post_init__(self) -> None:
-        require_positive_int("Ansatz", "n_qubits", self.n_qubits)
-        require_positive_int("Ansatz", "n_layers", self.n_layers)
+        for size in ("n_qubits", "n_layers"):  # as Python's integers, whatever came
+            object.__setattr__(self, size, require_positive_int("Ansatz", size, getattr(self, size)))
         # A list, as configuration files have it, would not hash; a single name is a sequence of one.
         rotations = (self.rotations,) if isinstance(self.rotations, str) else self.rotations
         if not isinstance(rotations, Sequence):

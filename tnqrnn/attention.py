@@ -41,9 +41,9 @@ class AdditiveAttention(nn.Module):
 
     def __init__(self, query_size: int, memory_size: int, width: int) -> None:
         super().__init__()
-        require_positive_int("attention", "query_size", query_size)
-        require_positive_int("attention", "memory_size", memory_size)
-        require_positive_int("attention", "width", width)
+        query_size = require_positive_int("attention", "query_size", query_size)
+        memory_size = require_positive_int("attention", "memory_size", memory_size)
+        width = require_positive_int("attention", "width", width)
         require_room("attention", width * (query_size + memory_size), "Use a smaller attention_size.")
         self.query = nn.Linear(query_size, width)
         self.key = nn.Linear(memory_size, width, bias=False)  # the query's bias serves both: they are added

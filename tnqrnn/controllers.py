@@ -40,7 +40,7 @@ class Controller(ScaledAngles):
     ) -> None:
         super().__init__()
         shape = CONTROLLERS[require_choice(who, "controller", kind, CONTROLLERS)]
-        require_positive_int(who, "controller_width", width)
+        width = require_positive_int(who, "controller_width", width)
         require_number(who, "dropout", dropout, 0, 1)
         weights = in_features * n_angles if shape is None else width * (shape[0] * in_features + n_angles)
         require_room(who, weights, "Use a smaller controller_width, fewer qubits or fewer layers.")

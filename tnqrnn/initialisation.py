@@ -49,7 +49,7 @@ def default_angle_scale(n_angles: int, sequence_length: int | None) -> float:
 def require_angle_scale(who: str, angle_scale: float | None, n_angles: int, sequence_length: int | None) -> float:
     """Return `angle_scale`, or the default for these angles per timestep; refuses what is no positive number."""
     if sequence_length is not None:
-        require_positive_int(who, "sequence_length", sequence_length)
+        sequence_length = require_positive_int(who, "sequence_length", sequence_length)
     if angle_scale is None:
         angle_scale = default_angle_scale(n_angles, sequence_length)
     return require_number(who, "angle_scale", angle_scale, 0, math.inf, open_below=True)

@@ -40,7 +40,7 @@ def match_parameters(
     its parameters must not become fewer with the width. Leaves the global random state as it was.
     Raises InvalidInput if the width does not change the number of parameters, or if `largest` is not enough.
     """
-    require_positive_int("match_parameters", "target", target)
+    target = require_positive_int("match_parameters", "target", target)
     require_number("match_parameters", "tolerance", tolerance, 0, 1)
     counts: dict[int, int] = {}
 

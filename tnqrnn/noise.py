@@ -64,7 +64,7 @@ class ReadoutNoise:
 
     def __post_init__(self) -> None:
         if self.shots is not None:
-            require_positive_int("noise", "shots", self.shots)
+            object.__setattr__(self, "shots", require_positive_int("noise", "shots", self.shots))
         require_choice("noise", "shot_noise", self.kind, KINDS)
         require_number("noise", "depolarising", self.depolarising, 0, 1)
         require_number("noise", "state_depolarising", self.state_depolarising, 0, 1)

@@ -63,7 +63,7 @@ class MPSBackend(Backend[MPSState]):
     ) -> None:
         super().__init__(circuit, dtype=dtype, planner=planner)
         if max_bond is not None:
-            require_positive_int(self.name, "max_bond (or None, which never truncates)", max_bond)
+            max_bond = require_positive_int(self.name, "max_bond (or None, which never truncates)", max_bond)
         require_number(self.name, "truncation_cutoff", truncation_cutoff, 0, 1)
         self._engine = require_choice(self.name, "engine", engine, ENGINES)
         self._layout = Layout.of(circuit.n_qubits, max_bond)

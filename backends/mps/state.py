@@ -16,7 +16,7 @@ from backends.mps.moves import shift_centre
 from backends.planning import Labels
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MPSState(State):
     """Site tensors in canonical form around `centre`; see `mps`.
 
@@ -46,6 +46,10 @@ class MPSState(State):
     def n_qubits(self) -> int:  # type: ignore[override]
         """Number of qubits."""
         return self.layout.n_qubits
+
+    def _facts(self) -> list[str]:
+        lost = float(self.truncation_error.detach().max())
+        return [*super()._facts(), f"max_bond={self.layout.max_bond}", f"truncation_error<={lost:.1e}"]
 
     @property
     def structure(self) -> Hashable:

@@ -13,7 +13,7 @@ from backends.planning import Labels
 from backends.statevector.reversible import Moment
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StatevectorState(State):
     """Amplitudes (batch, 2**n_qubits), qubit 0 most significant."""
 

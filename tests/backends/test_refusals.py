@@ -13,6 +13,7 @@ import torch
 import backends.memory
 from backends import Circuit, ContractionPlanner, InvalidInput, create_backend
 from tests.backends.cases import EXACT, FITTING, N_QUBITS, TRUNCATING, Setting, ansatz_circuit
+from tnqrnn import Ansatz
 
 NAN = float("nan")
 UNTRUNCATED = Setting("mps", {"max_bond": None})
@@ -170,12 +171,70 @@ def test_fidelity_with_what_does_not_match(setting: Setting) -> None:
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
 @pytest.mark.parametrize(
-    "index", [7, -4, [0, 7], [-9], 1.0, "0", None, [], True, torch.tensor([[0, 1]]), torch.tensor([True, False])]
-)
+    "index",
+    [7, -4, [0, 7], [-9], 1.0, "0", None, [], True, torch.tensor([[0, 1]]), torch.tensor([True, False]),
+     slice(0, 0), slice(3, 9), slice(2, 1), [False] * 3, torch.zeros(3, dtype=torch.bool), torch.zeros(0).long()],
+)  # fmt: skip
 def test_samples_that_do_not_exist(setting: Setting, index: Any) -> None:
     """A state keeps its batch axis and at least one sample, whatever it is indexed with."""
     state = setting.create(ring()).initial_state(3)
     refused(lambda: state[index], "state")
+
+
+@pytest.mark.parametrize("setting", [*EXACT, TRUNCATING[0]], ids=str)
+def test_a_state_without_samples(setting: Setting) -> None:
+    """One that was made by hand, since no choice of samples gives it."""
+    backend = setting.create(ring())
+    state = backend.initial_state(2)
+    empty = state._replace([tensor[:0] for tensor in state.tensors])
+    angles = torch.zeros(0, backend.n_angles, dtype=torch.float64)
+    for call in (
+        lambda: backend.step(empty, angles),
+        lambda: backend.readout(empty),
+        lambda: backend.expectation(empty, "Z" * N_QUBITS),
+        lambda: backend.fidelity(empty, empty),
+        lambda: backend.to_dense(empty),
+        lambda: backend.entanglement_entropy(empty),
+    ):
+        refused(call, setting.name, "batch 0")
+
+
+# Integers of other libraries are integers.
+
+INTEGERS = [np.int64, np.uint8, np.int32, torch.tensor]
+
+
+@pytest.mark.parametrize("integer", INTEGERS)
+def test_every_kind_of_integer_counts_qubits(integer: Any) -> None:
+    circuit = Circuit(integer(3)).ry(integer(2)).cx(integer(0), integer(1)).unitary(torch.eye(2), integer(1))
+    assert type(circuit.n_qubits) is int
+    assert all(type(qubit) is int for gate in circuit.gates for qubit in gate.qubits)
+    ansatz = Ansatz(integer(3), integer(2))
+    assert ansatz == Ansatz(3, 2)
+    assert (type(ansatz.n_qubits), type(ansatz.n_layers)) == (int, int)
+    backend = create_backend("mps", circuit, max_bond=integer(1), planner=ContractionPlanner(max_elements=integer(64)))
+    assert type(backend.max_bond) is int  # type: ignore[attr-defined]
+    assert backend.initial_state(integer(2)).batch_size == 2
+    refused(lambda: Circuit(3).cx(integer(1), integer(1)), "different qubits, got (1, 1)")
+    refused(lambda: Circuit(integer(0)), "at least 1")
+    refused(lambda: Circuit(3).ry(integer(3)), "qubits 0 to 2")
+
+
+@pytest.mark.parametrize("qubit", [np.bool_(True), torch.tensor(True), np.float64(1), torch.tensor(1.0), np.ones(2)])
+def test_what_is_no_integer_is_none(qubit: Any) -> None:
+    refused(lambda: Circuit(3).ry(qubit), "gate ry")
+    refused(lambda: Circuit(qubit), "n_qubits")
+
+
+# A state in one line.
+
+
+@pytest.mark.parametrize("setting", [EXACT[0], FITTING], ids=str)
+def test_a_state_is_described_in_one_line(setting: Setting) -> None:
+    state = setting.create(ring()).initial_state(2)
+    facts = "n_qubits=8, batch_size=2, dtype=complex128, device=cpu"
+    more = ", max_bond=4, truncation_error<=0.0e+00" if setting.name == "mps" else ""
+    assert repr(state) == f"{type(state).__name__}({facts}{more})"
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)

@@ -57,7 +57,7 @@ class ControlledRotations(SteppedCell):
             )
         super().__init__(input_size, readouts, [entries])
         self.n_layers = require_positive_int(self.name, "n_layers", n_layers)
-        n_angles = n_layers * entries
+        n_angles = self.n_layers * entries
         self.controller = Controller(
             controller,
             input_size + readouts,

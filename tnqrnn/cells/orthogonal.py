@@ -33,7 +33,7 @@ class OrthogonalRNN(SteppedCell):
     name = "orthogonal"
 
     def __init__(self, input_size: int, hidden_size: int, dropout: float = 0.0) -> None:
-        require_positive_int(self.name, "hidden_size", hidden_size)
+        hidden_size = require_positive_int(self.name, "hidden_size", hidden_size)
         # The positions of the weights are kept too, two integers of eight bytes for each.
         require_room(self.name, 3 * hidden_size**2, "Use a smaller hidden_size, or fewer qubits.")
         super().__init__(input_size, hidden_size, [hidden_size], dropout)

@@ -55,9 +55,9 @@ class QLSTM(SteppedCell):
         backend_options: Mapping[str, Any] | None = None,
         noise: ReadoutNoise | None = None,
     ) -> None:
-        require_positive_int(self.name, "hidden_size", hidden_size)
-        require_positive_int(self.name, "n_qubits", n_qubits)
-        require_positive_int(self.name, "n_layers", n_layers)
+        hidden_size = require_positive_int(self.name, "hidden_size", hidden_size)
+        n_qubits = require_positive_int(self.name, "n_qubits", n_qubits)
+        n_layers = require_positive_int(self.name, "n_layers", n_layers)
         super().__init__(input_size, hidden_size, [hidden_size, hidden_size], dropout)
         self.noise = noise
         require_room(self.name, n_qubits * (input_size + 2 * hidden_size), "Use a smaller hidden_size or fewer qubits.")
