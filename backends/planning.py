@@ -226,9 +226,11 @@ def _executor(tree: ctg.ContractionTree, shape: tuple[int, ...]) -> Callable[...
     def execute(*tensors: Tensor) -> Tensor:
         squeezed = [tensor.squeeze() for tensor in tensors]
         if tree.nslices == 1:
-            return expression(*squeezed, backend="torch").reshape(shape)
-        slices = (tree.slice_arrays(squeezed, k) for k in range(tree.nslices))
-        return tree.gather_slices(expression(*arrays, backend="torch") for arrays in slices).reshape(shape)
+            result: Tensor = expression(*squeezed, backend="torch")
+        else:
+            slices = (tree.slice_arrays(squeezed, k) for k in range(tree.nslices))
+            result = tree.gather_slices(expression(*arrays, backend="torch") for arrays in slices)
+        return result.reshape(shape)
 
     return execute
 

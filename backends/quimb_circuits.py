@@ -88,4 +88,5 @@ def _matrix(gate: Any, n_qubits: int, n_controls: int) -> Tensor:
             f"Circuit: quimb's gate {gate.label} has no matrix on {n_qubits} qubit(s); replace it by named gates."
         ) from error
     untouched = torch.eye(2 ** (n_qubits + n_controls) - len(matrix), dtype=matrix.dtype)
-    return torch.block_diag(untouched, matrix)  # at work where every control is 1, the last rows
+    with_controls: Tensor = torch.block_diag(untouched, matrix)  # at work where every control is 1: the last rows
+    return with_controls

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -44,6 +45,15 @@ def test_another_cell_needs_one_override() -> None:
     assert "truncation_error" not in task._metrics("train").compute()
     # An LSTM of 6 units on 3 inputs: 4 gates with 6 * (3 + 6) weights and 2 * 6 biases; a head of 4 * (6 + 1).
     assert task.parameter_counts() == {"embedding": 0, "cell": 264, "head": 28, "total": 292}
+
+
+def test_sizes_from_numpy_are_saved_as_numbers_that_a_checkpoint_may_hold(tmp_path: Path) -> None:
+    sizes = {name: np.int64(value) for name, value in SMALL_MODEL.items()}
+    task = DigitsClassifier(**sizes, max_bond=np.int32(2), backend="mps")
+    torch.save(dict(task.hparams), tmp_path / "saved.ckpt")
+    saved = torch.load(tmp_path / "saved.ckpt", weights_only=True)
+    assert saved == {**DigitsClassifier(**SMALL_MODEL).hparams, "max_bond": 2, "backend": "mps"}
+    assert task(torch.rand(2, 5, 3)).shape == (2, 4)
 
 
 def test_weights_do_not_depend_on_the_backend() -> None:
