@@ -15,7 +15,9 @@ registry.py       the names that `task:` in a configuration may take
 loaders.py        batches whose order is a function of (seed, epoch), resumable in the middle of an epoch
 split_metrics.py  the metrics of one split, and how they survive a restart
 run_directory.py  runs/<task>-<hash>-seed<seed>/ and the files in it
-checkpoints.py    writing and checking checkpoints; exact_resume.py: what Lightning leaves out of them
+checkpoints.py    writing and checking checkpoints
+checkpoint_files.py  their files, each with its digest
+exact_resume.py   what Lightning leaves out of checkpoints
 user_callbacks.py which of Lightning's callbacks a run takes
 metrics_log.py    metrics.jsonl
 processes.py      several processes of one training: who started them, what they agree on

@@ -17,6 +17,7 @@ from torch import nn
 
 from backends.errors import InvalidInput
 from lightning_modules import preemption
+from lightning_modules.checkpoint_files import CheckpointFiles
 from lightning_modules.errors import TrainingStopped
 from lightning_modules.exact_resume import (
     begin_next_epoch,
@@ -151,13 +152,8 @@ class RunCheckpoint(Checkpoint):
         complete_epoch(trainer)
 
     def _save(self, trainer: Trainer, path: Path) -> None:
-        # Lightning's own write goes through the temporary folder, and a move from there may be a copy.
-        partial = path.with_name(f".{path.name}.partial")
         log_ahead(trainer)
-        trainer.save_checkpoint(partial)
-        if trainer.is_global_zero:
-            os.replace(partial, path)
-        trainer.strategy.barrier()  # nobody reads it, or leaves, before it is there
+        trainer.save_checkpoint(path)  # by `CheckpointFiles`; nobody reads it, or leaves, before it is there
 
 
 def _must_leave(trainer: Trainer) -> bool:
@@ -210,7 +206,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InvalidInput(f"checkpoint: there is no file {path}; train first, or name another with --checkpoint.")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = CheckpointFiles().load_checkpoint(path)
+    except InvalidInput:
+        raise
     except Exception as error:  # torch has no common class for what a broken file can raise
         raise InvalidInput(
             f"checkpoint: {path} cannot be read as a checkpoint; restore it from a copy, move it away, or name another."

@@ -3,6 +3,7 @@
     config.yaml            every setting, resolved; `--config` accepts it again
     metrics.jsonl          one line per logged step, append-only
     checkpoints/last.ckpt  everything needed to go on; checkpoints/best.ckpt had the lowest validation loss
+                           *.ckpt.sha256: the digest of each, checked when it is read
     env.json               versions, commit, device, threads, sha256 of the data
     result.json            written last and at once: if it is there, the run is done
 
@@ -166,15 +167,24 @@ def leaves_nothing(folder: Path) -> Iterator[None]:
         raise
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file that is either wholly there or not there, also after a kill."""
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file that is either wholly there or not there, also after a kill or on a full disk."""
+    os.replace(write_partial(path, content), path)
+
+
+def write_partial(path: Path, content: str | bytes) -> Path:
+    """Write the whole of what is to replace `path` beside it, and return where; nothing is left if that fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    try:
+        with partial.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        partial.unlink(missing_ok=True)  # a full disk needs the room
+        raise
+    return partial
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from backends.errors import InvalidInput, require_choice
+from lightning_modules.checkpoint_files import CheckpointFiles
 from lightning_modules.checkpoints import (
     RunCheckpoint,
     read_checkpoint,
@@ -226,6 +227,7 @@ class TaskCLI(LightningCLI):
             "enable_progress_bar": fits and wants_progress and sys.stdout.isatty(),
         }
         owned |= trainer_settings(settings["devices"], settings["num_nodes"])
+        owned["plugins"] = [*owned.get("plugins", []), CheckpointFiles()]
         if isinstance(settings["profiler"], str):
             require_choice("trainer", "profiler", settings["profiler"], PROFILERS)
         with in_one_sentence("trainer"):

@@ -29,7 +29,8 @@ def test_a_finished_run(fit: Fit, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert {path.name for path in run.iterdir()} == {
         "config.yaml", "metrics.jsonl", "checkpoints", "env.json", "result.json"
     }  # fmt: skip
-    assert {path.name for path in (run / "checkpoints").iterdir()} == {"last.ckpt", "best.ckpt"}
+    names = {"last.ckpt", "best.ckpt"}
+    assert {path.name for path in (run / "checkpoints").iterdir()} == names | {f"{name}.sha256" for name in names}
     assert result["epochs"] == 2
     assert result["steps"] == 10
     assert result["seconds"] > 0
