@@ -2,12 +2,14 @@
 # make demo     train the digits with both backends, compare them, say where everything lies
 # make test     everything CI runs: formatter, linter, type checker, tests (make check is the same)
 # make lint     formatter and linter only;  make types, make unit: the other two parts
+# make oldest   some of the tests with the oldest versions that pyproject.toml allows, in a .venv-oldest of their own
 # make format   let the formatter and the linter's safe fixes edit the files
 # make clean    remove caches, build folders and .venv's stamp; .venv itself stays
 #
 # Options of pytest: make unit ARGS="-m slow tests/backends"
 
 VENV ?= .venv
+OLDEST ?= .venv-oldest
 PYTHON ?= python3
 ARGS ?=
 BIN := $(VENV)/bin
@@ -15,7 +17,7 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := install
 .NOTPARALLEL:
-.PHONY: install demo test check lint types unit format clean
+.PHONY: install demo test check lint types unit oldest format clean
 
 install: $(STAMP)
 
@@ -42,6 +44,20 @@ types: $(STAMP)
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
+
+# What meets the dependencies: planning, quimb, the command line with its configs, studies' jobs, scores, data sets.
+OLDEST_TESTS ?= tests/backends/test_planning.py tests/backends/test_circuit.py tests/tnqrnn/test_qrnn.py \
+	tests/lightning_modules/test_shipped_configs.py tests/lightning_modules/test_refused_settings.py \
+	tests/lightning_modules/test_translation_scores.py tests/lightning_modules/test_hub.py \
+	tests/studies/engine/test_study.py tests/studies/test_compare.py
+
+# Old versions warn of what new ones changed: -W default, or every warning would be an error.
+oldest:
+	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python .ci/oldest.py > $(OLDEST)/constraints.txt
+	$(OLDEST)/bin/python -m pip install --quiet --constraint $(OLDEST)/constraints.txt --editable '.[hf]' \
+		hypothesis num2words pytest pytest-timeout
+	NUMBA_CACHE_DIR=$(abspath $(OLDEST))/numba $(OLDEST)/bin/python -m pytest -W default $(OLDEST_TESTS) $(ARGS)
 
 format: $(STAMP)
 	$(BIN)/ruff format .
