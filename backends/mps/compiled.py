@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from backends.eager import eager
 from backends.errors import refuse_second_derivatives
 from backends.mps import kernel
 from backends.mps.decomposition import TINY
@@ -22,6 +23,7 @@ from backends.threads import compile_first, over_tiles
 _NOISE = {torch.float32: 7e-5, torch.float64: 1e-9}
 
 
+@eager
 def compiled_step(
     numbers: Tensor,  # (batch, numbers): the site tensors, one after the other
     angles: Tensor,  # (batch, n_angles)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backends.eager import eager
 from backends.errors import refuse_second_derivatives
 from backends.statevector import spreading
 from backends.statevector.pages import new_state
@@ -16,6 +17,7 @@ from backends.statevector.reversible import Moment
 from backends.statevector.simd import LANES
 
 
+@eager
 def compiled_step(
     amplitudes: Tensor,  # (batch, 2**n)
     angles: Tensor,  # (batch, n_angles)
