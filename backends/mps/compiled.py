@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from backends.eager import eager
-from backends.errors import refuse_second_derivatives
+from backends.errors import InvalidInput, refuse_second_derivatives
 from backends.mps import kernel
 from backends.mps.decomposition import TINY
 from backends.mps.ledger import Truncation
@@ -84,4 +85,11 @@ class _CompiledStep(torch.autograd.Function):
 
 def _run(function: Any, arrays: list[Any]) -> None:
     compile_first(function, arrays, "MPS", 25)
-    over_tiles(function, arrays, -(-len(arrays[0]) // LANES), torch.get_num_threads())
+    try:
+        over_tiles(function, arrays, -(-len(arrays[0]) // LANES), torch.get_num_threads())
+    except ArithmeticError as error:
+        sizes = np.abs(arrays[0]).max((1, 2))
+        raise InvalidInput(
+            f"mps: {error}; the largest number of the state is {sizes.max():.1e} (in sample {sizes.argmax()}), whose "
+            f"square must be finite in {sizes.dtype}: give a normalised state."
+        ) from None

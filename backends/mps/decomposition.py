@@ -24,6 +24,7 @@ TINY = {np.dtype(np.float32): np.array([2e-18], np.float32), np.dtype(np.float64
 _RELATIVE = 1e-15
 # And beside the largest entry of all: squared Schmidt values below this fraction of the largest are not told apart.
 _FLOOR = 1e-18
+# QL steps for one eigenvalue. Two or three are usual: Wilkinson's shift is proved to converge. What overflows does not.
 _MAX_STEPS = 60
 
 
@@ -81,10 +82,12 @@ def _square(d, e, k, columns, diagonal, beside, floor):
 
 @strict_inner
 def _diagonalise(diagonal, beside, k, floor, z, stride, cosines, sines):
-    """Eigenvalues of a tridiagonal matrix to `diagonal`, eigenvectors to the columns of z (k, k), in no order."""
+    """Eigenvalues of a tridiagonal matrix to `diagonal`, eigenvectors to the columns of z (k, k), in no order.
+
+    Raises ArithmeticError where a lane does not converge.
+    """
     ends = np.empty((1, LANES), np.float64)
     at_ends = np.empty((1, LANES), np.float64)
-    dead = np.empty((1, LANES), np.float64)
     for i in range(k):
         for j in range(k):
             for b in range(LANES):
@@ -99,11 +102,13 @@ def _diagonalise(diagonal, beside, k, floor, z, stride, cosines, sines):
                 top = max(top, end)
             if top == first:
                 break
-            chase(diagonal, beside, first, top, ends, at_ends, cosines, sines, dead)
+            chase(diagonal, beside, first, top, ends, at_ends, cosines, sines)
             for b in range(LANES):
                 if ends[0, b] > first:
                     beside[int(ends[0, b]), b] = 0
             rotate_columns(z, stride, k, first, top, cosines, sines)
+        else:
+            raise ArithmeticError("the singular values of a bond do not converge")
 
 
 @strict_inner

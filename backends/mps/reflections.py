@@ -140,16 +140,14 @@ def find_negligible(typing: Any, d: Any, e: Any, first: Any, size: Any, floor: A
 
 
 @intrinsic
-def chase(
-    typing: Any, d: Any, e: Any, first: Any, top: Any, ends: Any, at_ends: Any, cosines: Any, sines: Any, dead: Any
-) -> Any:
+def chase(typing: Any, d: Any, e: Any, first: Any, top: Any, ends: Any, at_ends: Any, cosines: Any, sines: Any) -> Any:
     """One implicit QL step on a tridiagonal matrix, from the row `ends` of every lane up to `first`.
 
     `at_ends` (1, LANES) are the diagonal entries at the ends; a lane whose end is `first` stands still. The rotations
-    of the rows i, i + 1 go to row i of `cosines` and `sines`; `dead` is set to 1 where the step broke off early.
+    of the rows i, i + 1 go to row i of `cosines` and `sines`. A step that breaks off early goes on with the next one.
     (EISPACK's tql2, as in Numerical Recipes, section 11.3.)
     """
-    signature = types.void(d, e, INT, INT, ends, at_ends, cosines, sines, dead)
+    signature = types.void(d, e, INT, INT, ends, at_ends, cosines, sines)
 
     def generate(context: Any, builder: Any, _: Any, args: Any) -> None:
         lanes, narrow = Lanes(context, builder, d.dtype), Lanes(context, builder, cosines.dtype)
@@ -207,7 +205,6 @@ def chase(
         old_d, old_e = lanes.load(row_d), lanes.load(row_e)
         lanes.store(builder.select(whole, lanes.sub(old_d, slots[place["p"]]), old_d), row_d)
         lanes.store(builder.select(whole, slots[place["g"]], old_e), row_e)
-        lanes.store(slots[place["broken"]], lanes.row(lanes.data(dead, args[8]), 0))
 
     return outlined(signature, generate)
 

@@ -160,6 +160,13 @@ def test_stamps_that_are_not_used_go(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert {path.name for path in kernels.iterdir()} == {"mine", this.name, *[f"{days:032x}" for days in range(15)]}
 
 
+def test_no_kernel_is_promised_that_nan_and_infinity_never_occur() -> None:
+    """LLVM may then answer anything where they do."""
+    for module in (backends.statevector.kernel, backends.statevector.atoms, backends.mps.kernel):
+        flags = [getattr(f, "targetoptions", {}).get("fastmath", False) for f in vars(module).values()]
+        assert all(flag is False or not {"nnan", "ninf", "fast"} & set(flag) for flag in flags), module
+
+
 # What the user is told.
 
 
