@@ -242,7 +242,7 @@ def _unmove(x, g, op, sites, w, noise, values, scratch):
 def _load(batch, first, x):
     """Numbers of batch (samples, numbers, 2) into a tile; lanes beyond the batch repeat the last sample."""
     count, last = batch.shape[1], batch.shape[0] - 1
-    whole = count - count % 4
+    whole = count - count % (LANES // 2)
     load_numbers(batch, last + 1, count, first, 0, whole, x)
     for b in range(LANES):
         for i in range(whole, count):
@@ -254,7 +254,7 @@ def _load(batch, first, x):
 def _store(batch, first, x):
     """The way back; lanes that repeat a sample write what it writes."""
     count, last = batch.shape[1], batch.shape[0] - 1
-    whole = count - count % 4
+    whole = count - count % (LANES // 2)
     store_numbers(batch, last + 1, count, first, 0, whole, x)
     for b in range(LANES):
         for i in range(whole, count):

@@ -14,7 +14,10 @@ from backends.statevector.simd import LANES, Lanes, sample_offsets
 
 @intrinsic
 def load_numbers(typing: Any, batch: Any, size: Any, width: Any, sample: Any, start: Any, count: Any, x: Any) -> Any:
-    """x <- `count` numbers (a multiple of 4) from `start` on, of the samples from `sample` on of (size, width, 2)."""
+    """x <- `count` numbers from `start` on, of the samples from `sample` on of (size, width, 2).
+
+    `count` is a multiple of LANES / 2.
+    """
     return _moving("load_numbers", batch, x, lambda lanes, outside, inside: _transpose_to(lanes, outside, inside))
 
 

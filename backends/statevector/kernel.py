@@ -175,7 +175,7 @@ def load(amplitudes, first, begin, end, re, im):
     """Rows begin..end - 1 of amplitudes (batch, rows, 2) into a tile; lanes beyond the batch repeat the last sample."""
     last = amplitudes.shape[0] - 1
     rows = re.shape[0]
-    if rows % 4 == 0:
+    if rows % (LANES // 2) == 0:
         load_rows(amplitudes, first, last, rows, begin, end, re, im)
         return
     for b in range(LANES):
@@ -189,7 +189,7 @@ def store(amplitudes, first, begin, end, re, im):
     """The way back; lanes that repeat a sample write what it writes."""
     last = amplitudes.shape[0] - 1
     rows = re.shape[0]
-    if rows % 4 == 0:
+    if rows % (LANES // 2) == 0:
         store_rows(amplitudes, first, last, rows, begin, end, re, im)
         return
     for b in range(LANES):

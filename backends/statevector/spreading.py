@@ -110,4 +110,4 @@ def _weigh_part(place: tuple[Any, ...], weights: Any, norm: Any, k: int, first: 
 def _move(team: Team, move: Any, amplitudes: Any, first: int, re: Any, im: Any) -> None:
     """Load or store a tile, unless the batch is empty."""
     if len(amplitudes) > 0:
-        team.share(len(re), lambda _, a, b: move(amplitudes, first, a, b, re, im), unit=4)
+        team.share(len(re), lambda _, a, b: move(amplitudes, first, a, b, re, im), unit=LANES // 2)
