@@ -7,7 +7,7 @@ Seconds of one training timestep (forward and backward) of a batch, on one core:
 
 with batches rounded up to whole tiles of 8; fitted to measurements (2 layers of RY, RZ and CRX; n = 8 to 14; n = 12 and
 24 with max_bond 4 to 32); within a factor of two. The exact backend wins unless it does not fit the machine or costs
-twice as much: an approximation should pay for itself. The memory counted is the machine's, not what is free at the
+twice as much: an approximation should pay for itself. The memory counted is all that there is, not what is free at the
 moment, so that a run that is taken up again chooses as it did before.
 """
 
@@ -16,13 +16,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import psutil
 import torch
 
 from backends.circuit import Circuit
-from backends.memory import format_bytes
+from backends.memory import format_bytes, total_bytes
 from backends.mps.layout import Layout
 from backends.program import fuse
+from backends.statevector.kernel import BACKWARD_TILES
 from backends.statevector.simd import LANES
 
 _STATEVECTOR_SECONDS = 1.5e-9
@@ -45,8 +45,8 @@ def choose(circuit: Circuit, max_bond: int | None, batch_size: int, timesteps: i
     if layout.n_sites == 1:
         limit = "max_bond=None never truncates" if max_bond is None else f"max_bond={max_bond} never binds"
         return Choice("statevector", f"{limit} at {n} qubits, so both backends are exact and this one is faster")
-    need = (timesteps + 5) * batch_size * dtype.itemsize << n
-    there = int(_SHARE_OF_MEMORY * psutil.virtual_memory().total)
+    need = ((timesteps + 5) * batch_size * dtype.itemsize + BACKWARD_TILES * LANES * dtype.itemsize // 2) << n
+    there = int(_SHARE_OF_MEMORY * total_bytes())
     if need > there:
         amount = f"{format_bytes(need)} for {timesteps} timesteps of batch {batch_size}"
         return Choice(

@@ -118,6 +118,8 @@ class MPSBackend(Backend[MPSState]):
         return self._layout
 
     def bytes_per_sample(self) -> int:
+        if self._exact is not None:
+            return self._exact.bytes_per_sample()
         elements = [left * width * right for left, width, right in self._layout.shapes()]
         return (2 * sum(elements) + 4 * max(elements)) * self.dtype.itemsize
 
@@ -136,7 +138,9 @@ class MPSBackend(Backend[MPSState]):
 
     def work_space(self, batch_size: int, device: torch.device) -> int:
         """Bytes that the kernel's threads work in: each keeps what it splits in a timestep of one tile."""
-        if self._exact is not None or not self._uses_kernel(device):
+        if self._exact is not None:
+            return self._exact.work_space(batch_size, device)
+        if not self._uses_kernel(device):
             return 0
         program = self._kernel_program(self._home)
         threads = min(torch.get_num_threads(), -(-batch_size // LANES))

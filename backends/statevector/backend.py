@@ -14,6 +14,7 @@ from backends.errors import InvalidInput, require_choice
 from backends.memory import require_memory
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner
 from backends.schmidt import schmidt_values_of_dense
+from backends.statevector import spreading
 from backends.statevector.compiled import compiled_step
 from backends.statevector.contraction import ContractionEngine, StepPlan
 from backends.statevector.pairs import KernelProgram, compile_gates
@@ -70,17 +71,24 @@ class StatevectorBackend(Backend[StatevectorState]):
         return compile_gates(self.n_qubits, ())
 
     def bytes_per_sample(self) -> int:
-        return 3 * (1 << self.n_qubits) * self.dtype.itemsize
+        states = 4 if torch.is_grad_enabled() else 2  # a state and its successor, and their cotangents in the backward
+        return states * self.dtype.itemsize << self.n_qubits
 
     def require_memory(self, batch_size: int, device: torch.device) -> None:
         smaller = " dtype complex64," if self.dtype == torch.complex128 else ""
-        require_memory(
-            self.name,
-            f"{self.n_qubits} qubits with batch {batch_size}",
-            batch_size * self.bytes_per_sample(),
-            device,
-            f"Use backend='mps' with a max_bond,{smaller} fewer qubits or a smaller batch.",
-        )
+        wanted = f"{self.n_qubits} qubits with batch {batch_size}"
+        instead = f"Use backend='mps' with a max_bond,{smaller} fewer qubits or a smaller batch."
+        states = batch_size * self.bytes_per_sample()
+        require_memory(self.name, wanted, states, device, instead)
+        # Afterwards, because the kernel's tables of a state beyond all bounds are not small.
+        require_memory(self.name, wanted, states + self.work_space(batch_size, device), device, instead)
+
+    def work_space(self, batch_size: int, device: torch.device) -> int:
+        """Bytes that the kernel or the contractions work in; also of the backward, where gradients are recorded."""
+        backward = torch.is_grad_enabled()
+        if self._uses_kernel(device):
+            return spreading.work_space(self._kernel_program, batch_size, self.real_dtype.itemsize, backward=backward)
+        return batch_size * self._contraction.states_in_work(backward=backward) * self.dtype.itemsize << self.n_qubits
 
     def _initial_state(self, batch_size: int, device: torch.device) -> StatevectorState:
         amplitudes = torch.zeros(batch_size, 2**self.n_qubits, dtype=self.dtype, device=device)

@@ -61,6 +61,14 @@ class ContractionEngine:
         readouts: Tensor = torch.cat(one_qubit_readouts(psi, psi), -1) / norm
         return readouts
 
+    def states_in_work(self, *, backward: bool) -> int:
+        """Return how many states torch holds at once in a timestep, beside those that go in and out.
+
+        Measured on a CPU at 18 to 21 qubits with 6 to 17 blocks, and no more than 15% above it: the backward keeps
+        about four for every product with a block, and two for every qubit's readouts.
+        """
+        return 2 * self.n_qubits + 4 * len(self._blocks) if backward else 22
+
     def plan(self, angles: Tensor) -> StepPlan:
         """Return the plans of one timestep with angles (batch, n_angles), of which the batch alone matters."""
         bound, batch_size = self.program.bind(angles, self.dtype), len(angles)

@@ -39,6 +39,10 @@ from backends.statevector.simd import (
 _CHUNK_BITS = 8
 CHUNK = 1 << _CHUNK_BITS
 
+# Tiles, rows x LANES numbers, that a thread works on: real and imaginary parts of the state, in the backward also of
+# its cotangent. What `forward` and `backward` allocate below; the memory check counts with it.
+FORWARD_TILES, BACKWARD_TILES = 2, 4
+
 
 @inner
 def _apply_pairs(re, im, rows, op, u):

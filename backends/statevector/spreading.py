@@ -35,15 +35,31 @@ def backward(program: KernelProgram, arrays: Sequence[Any]) -> None:
     _spread(program, arrays, kernel.backward, _backward_shared)
 
 
+def work_space(program: KernelProgram, batch: int, itemsize: int, *, backward: bool) -> int:
+    """Bytes that the threads work in during one timestep, beside the states: their tiles of numbers of `itemsize`."""
+    tiles, threads, shared = _plan(program, batch)
+    at_once = 1 if shared else min(threads, tiles)
+    each = kernel.BACKWARD_TILES if backward else kernel.FORWARD_TILES
+    return at_once * each * LANES * itemsize << program.n_qubits
+
+
+def _plan(program: KernelProgram, batch: int) -> tuple[int, int, bool]:
+    """The tiles of a batch, the threads that work on them, and whether these share one tile after another."""
+    tiles, threads, updates = -(-batch // LANES), torch.get_num_threads(), program.row_updates
+    if threads > tiles and updates >= _WORTH_SHARING:
+        return tiles, threads, True
+    return tiles, threads if tiles * updates >= _WORTH_A_THREAD else 1, False
+
+
 def _spread(program: KernelProgram, arrays: Sequence[Any], over_tiles: Any, over_blocks: Any) -> None:
     states = arrays[0]
     compile_first(over_tiles, arrays, "statevector", 15)
-    tiles, threads, updates = -(-len(states) // LANES), torch.get_num_threads(), program.row_updates
-    if threads > tiles and updates >= _WORTH_SHARING:
+    tiles, threads, shared = _plan(program, len(states))
+    if shared:
         with compiling_alone(over_blocks, states.dtype, "statevector", 15):
             over_blocks(Team(threads), tiles, *arrays)
     else:
-        spread_over_tiles(over_tiles, arrays, tiles, threads if tiles * updates >= _WORTH_A_THREAD else 1)
+        spread_over_tiles(over_tiles, arrays, tiles, threads)
 
 
 def _forward_shared(
@@ -51,7 +67,7 @@ def _forward_shared(
     atoms: Any, fixed: Any, out: Any, z: Any, norms: Any,
 ) -> None:  # fmt: skip
     rows, dtype = amplitudes.shape[1], amplitudes.dtype
-    re, im = (np.empty((rows, LANES), dtype) for _ in range(2))
+    re, im = (np.empty((rows, LANES), dtype) for _ in range(kernel.FORWARD_TILES))
     u = np.empty((len(ops), 2, 8, LANES), dtype)
     for first in range(0, tiles * LANES, LANES):
         flips = np.zeros((team.size, n, 2, LANES), dtype)
@@ -72,7 +88,7 @@ def _backward_shared(
     g_angles: Any,
 ) -> None:  # fmt: skip
     rows, dtype = state.shape[1], state.dtype
-    re, im, lr, li = (np.zeros((rows, LANES), dtype) for _ in range(4))
+    re, im, lr, li = (np.zeros((rows, LANES), dtype) for _ in range(kernel.BACKWARD_TILES))
     u = np.empty((len(ops), 2, 8, LANES), dtype)
     flips = np.empty((n, 2, LANES), dtype)
     high, low = np.empty((1 << (n - n // 2), LANES), dtype), np.empty((1 << (n // 2), LANES), dtype)

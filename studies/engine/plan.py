@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from backends.errors import InvalidInput
-from backends.memory import format_bytes
+from backends.memory import format_bytes, total_bytes
 from studies.engine.grid import Grid
 from studies.engine.job import OVER_BUDGET, Job, Limits
 from studies.engine.progress import readable
@@ -47,7 +45,7 @@ class Plan:
         # Seed by seed, so that a study that is stopped has whole tables of fewer seeds; the cheap ones first.
         cells = [Cell.of(study, settings, seed, out) for seed in grid.seeds for settings in by_price]
         gib = grid.memory_gib
-        most = int(_SHARE_OF_MEMORY * psutil.virtual_memory().total) // jobs if gib is None else int(gib * 2**30)
+        most = int(_SHARE_OF_MEMORY * total_bytes()) // jobs if gib is None else int(gib * 2**30)
         return cls(study, grid, out, cells, Limits(grid.seconds, most))
 
     def label(self, cell: Cell) -> str:
