@@ -64,6 +64,6 @@ def _finite(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def seeds_in(table: pandas.DataFrame) -> str:
-    """Return "n = 3 seeds": how many seeds the rows have that are done."""
+    """Return "3 seeds": how many seeds the rows have that are done. (n stands for qubits.)"""
     count = int(table.loc[table["status"] == "done", "seed"].nunique())
-    return f"n = {count} seed{'' if count == 1 else 's'}"
+    return f"{count} seed{'' if count == 1 else 's'}"

@@ -33,13 +33,13 @@ def draw_maps(drawn: list[Drawn], out: Path, task: str, cell: Seen, n_qubits: in
             ]  # fmt: skip
     caption = (
         f"{task}: entanglement entropy in nats by cut (qubits on its left) and timestep, for {len(shown)} test "
-        f"sequences; one training (n = 1 seed, seed {cell.seed}). Beside each map, on the same scale, Page's value: "
+        f"sequences; one training (seed {cell.seed}). Beside each map, on the same scale, Page's value: "
         "the mean entropy of random states of as many qubits (arXiv:gr-qc/9305007)."
     )
     data = pandas.DataFrame(rows)
     with drawing(drawn, out, f"{task}_maps", caption, data, width=7.0, height=2.6 * len(shown) + 0.6) as canvas:
         _draw(canvas, cell, shown, page)
-        canvas.suptitle(f"{task}: entanglement while it reads (n = 1 seed)")
+        canvas.suptitle(f"{task}: entanglement while it reads (1 seed)")
 
 
 def _draw(canvas: Figure, cell: Seen, shown: list[int], page: list[float]) -> None:

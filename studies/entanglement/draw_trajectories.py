@@ -47,7 +47,7 @@ def draw_bloch(drawn: list[Drawn], out: Path, task: str, cell: Seen, n_qubits: i
     caption = (
         f"{task}: mean readouts of each class in the plane of <X> and <Z> of every qubit, timestep after timestep "
         "from the black star, |0>; the large marker is the last timestep. On the circle the qubit is pure: "
-        f"inside, it is entangled, or differs between sequences. One training (n = 1 seed, seed {cell.seed}); <Y> is "
+        f"inside, it is entangled, or differs between sequences. One training (seed {cell.seed}); <Y> is "
         "in the CSV file."
     )
     data = pandas.DataFrame(rows)
@@ -67,7 +67,7 @@ def draw_bloch(drawn: list[Drawn], out: Path, task: str, cell: Seen, n_qubits: i
             axes.set_xlabel("⟨X⟩")
             axes.set_ylabel("⟨Z⟩")
         canvas.legend(loc="outside right upper")
-        canvas.suptitle(f"{task}: every qubit while it reads (n = 1 seed)")
+        canvas.suptitle(f"{task}: every qubit while it reads (1 seed)")
 
 
 def draw_pca(drawn: list[Drawn], out: Path, task: str, cell: Seen) -> None:
@@ -84,8 +84,8 @@ def draw_pca(drawn: list[Drawn], out: Path, task: str, cell: Seen) -> None:
     caption = (
         f"{task}: the readouts of all qubits in their first two principal components ({share[0]:.0%} and "
         f"{share[1]:.0%} of the variance over test sequences and timesteps). Lines: mean of each class, timestep after "
-        "timestep, to the large marker. Small dots: every test sequence's last timestep. One training (n = 1 seed, "
-        f"seed {cell.seed})."
+        "timestep, to the large marker. Small dots: every test sequence's last timestep. One training "
+        f"(seed {cell.seed})."
     )
     with drawing(drawn, out, f"{task}_pca", caption, pandas.DataFrame(rows)) as canvas:
         axes = canvas.add_subplot()
@@ -95,7 +95,7 @@ def draw_pca(drawn: list[Drawn], out: Path, task: str, cell: Seen) -> None:
             axes.plot(own[:, 0], own[:, 1], ".", color=COLOURS[index], alpha=0.5, markersize=4)
         axes.set_xlabel(f"first principal component of z ({share[0]:.0%} of the variance)")
         axes.set_ylabel(f"second ({share[1]:.0%})")
-        axes.set_title(f"{task}: readouts over time (n = 1 seed)")
+        axes.set_title(f"{task}: readouts over time (1 seed)")
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 

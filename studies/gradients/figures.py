@@ -145,7 +145,7 @@ def draw_plateau(drawn: list[Drawn], out: Path, done: pandas.DataFrame, n: str) 
             lines = _of(data, variant, length)
             _line(left, lines, "n_qubits", "variance_angles", index, f"{variant}: b = {lines['exponent'].iloc[0]}")
         for index, (qubits, lines) in enumerate(deep.groupby("n_qubits")):
-            _line(right, lines, "n_layers", "variance_angles", index, f"n = {qubits}")
+            _line(right, lines, "n_layers", "variance_angles", index, f"{qubits} qubits")
         _qubit_axis(left)
         right.set_xscale("log", base=2)
         right.xaxis.set_major_formatter("{x:g}")
@@ -190,12 +190,12 @@ def _exponent(rows: pandas.DataFrame, quantity: str) -> str:
 
 def _largest(done: pandas.DataFrame, *names: str) -> tuple[pandas.DataFrame, str]:
     """Return the rows with the largest value of each setting, and these values in words."""
-    words = {"timesteps": "T", "n_qubits": "n"}
+    words = {"timesteps": "timesteps", "n_qubits": "qubits"}
     told = []
     for name in names:
         most = int(done[name].max())
         done = done[done[name] == most]
-        told.append(f"{words[name]} = {most}")
+        told.append(f"{most} {words[name]}")
     return done, ", ".join(told)
 
 

@@ -149,7 +149,9 @@ def test_command_with_texts_and_a_checkpoint(tmp_path: Path) -> None:
     with (out / "sentiment_maps.csv").open() as file:
         words = {row["label"] for row in csv.DictReader(file)}
     assert words & {"was", "very", "not", "good", "bad"}
-    assert "n = 2 seeds" in (out / "sentiment_progress.svg").read_text()
+    drawn = (out / "sentiment_progress.svg").read_text()
+    assert "(2 seeds)" in drawn
+    assert "n = 2" not in drawn  # n is the number of qubits
 
     checkpoint = sorted(out.glob("cells/*/runs/*/checkpoints/best.ckpt"))[0]
     asked = ["--checkpoint", str(checkpoint), "--samples", "6", "--executor", "debug", "--out", str(tmp_path / "one")]

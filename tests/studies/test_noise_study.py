@@ -78,7 +78,9 @@ def test_command_on_a_small_grid(tmp_path: Path) -> None:
     with (out / "shots.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * 2 * 2  # trainings, tests with shots or exact, seeds
-    assert "n = 2 seeds" in (out / "shots.svg").read_text()
+    drawn = (out / "shots.svg").read_text()
+    assert "(2 seeds)" in drawn
+    assert "n = 2" not in drawn  # n is the number of qubits
 
 
 @pytest.mark.parametrize(
