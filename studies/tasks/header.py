@@ -12,7 +12,7 @@ from studies.tasks.results import RunRow, TaskResults
 READING = """\
 How to read the tables. Every cell is given the width at which it has as many trained parameters as the reference
 (*deviation* is what is left; a width is a whole number); embedding and head are counted apart, and the head is as wide
-as the cell's readouts. *std* is the standard deviation over the seeds (n - 1), *n* the number of seeds with a result.
+as the cell's readouts. *std* is the standard deviation over the seeds, *seeds* the number of those with a result.
 *difference* is cell minus reference over the seeds that both have, and *by seed* lists these differences. *Cliff's δ*
 is 1 if the cell is better in every pair of runs and -1 if the reference is; *p* is that of Wilcoxon's signed-rank test
 over the seeds, two-sided and exact, uncorrected for the number of cells. *training s* includes validation and writing

@@ -47,9 +47,10 @@ def _shown(task: TaskResults, out: Path) -> tuple[list[Table], list[Picture]]:
     name, metric = task.task.name, task.metric.replace("_", " ")
     headings, lines = table_of(task)
     table = pandas.DataFrame(lines, columns=headings)
-    caption = f"Test {metric} of every seed, cell by cell, and the mean; n stands at every cell."
-    picture = Picture(name, caption, (out / f"{name}.svg").read_text(), _runs(task))
-    return [Table.of(f"{name}_table", "Cell by cell; how to read it stands below.", table)], [picture]
+    caption = f"Test {metric} of every seed, cell by cell, from the lowest to the highest, and the mean."
+    svg = out / f"{name}.svg"
+    pictures = [Picture(name, caption, svg.read_text(), _runs(task))] if svg.exists() else []
+    return [Table.of(f"{name}_table", "Cell by cell; how to read it stands below.", table)], pictures
 
 
 def _runs(task: TaskResults) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 import pandas
 
@@ -35,7 +36,7 @@ def write_report(
         draw_task(task, path)
     parts = [*header(results, command, now), *_body(results, reference), *_unfinished(results), *_settings(settings)]
     write_atomically(out / "results.md", "\n\n".join(parts) + "\n")
-    return [out / "results.md", out / "runs.csv", *figures]
+    return [out / "results.md", out / "runs.csv", *(path for path in figures if path.exists())]
 
 
 def _body(results: Sequence[TaskResults], reference: str) -> list[str]:
@@ -82,13 +83,35 @@ def verdict(results: TaskResults, reference: str) -> list[str]:
     level = [c for c in compared if _advantage(c) == 0]
     if not compared:
         return [f"{name} cannot be compared with anything yet: no two cells have a result with the same seed."]
-    sentences = [f"{name} lost to {_by(cell, metric, lost=True)}." for cell in worse]
+    sentences = [f"{name} lost to {_by(cell, metric, 'behind')}{_without_reach(results, cell)}." for cell in worse]
     if not worse:
         sentences = [f"No cell was better than {name} here."]
-    sentences += [f"{name} was ahead of {_by(cell, metric, lost=False)}." for cell in better]
+    sentences += [_ahead(results, cell, name) for cell in better]
     sentences += [f"{name} and {cell.planned.cell.name} were level." for cell in level]
     pairs = max(len(cell.comparison.differences) for cell in compared if cell.comparison)
     return [*sentences, *_larger(results, name), _power(pairs)]
+
+
+def _ahead(results: TaskResults, cell: CellSummary, name: str) -> str:
+    """Say by how much the reference is better; ahead is only who has passed what the task is compared with."""
+    if missed := _missed(results, cell):
+        return (
+            f"Neither {name} nor {cell.planned.cell.name} reaches {missed}, so neither is called ahead: {name} was "
+            f"better than {_by(cell, results.metric, 'better')}."
+        )
+    return f"{name} was ahead of {_by(cell, results.metric, 'ahead')}."
+
+
+def _without_reach(results: TaskResults, cell: CellSummary) -> str:
+    missed = _missed(results, cell)
+    return f"; neither reaches {missed}" if missed else ""
+
+
+def _missed(results: TaskResults, cell: CellSummary) -> str:
+    """Name the lines that, on average, neither the reference nor a cell has passed."""
+    sign = -1 if results.reference.planned.lower_is_better else 1
+    best = max(sign * fmean(own.values.values()) for own in (results.reference, cell))
+    return " and ".join(f"{label} ({value:.4g})" for label, value in results.lines.items() if best <= sign * value)
 
 
 def _larger(results: TaskResults, name: str) -> list[str]:
@@ -115,13 +138,14 @@ def _advantage(cell: CellSummary) -> float:
     return cell.comparison.advantage
 
 
-def _by(cell: CellSummary, metric: str, *, lost: bool) -> str:
+def _by(cell: CellSummary, metric: str, word: str) -> str:
+    """Name a cell, the difference, and with how many seeds the reference is `word`: behind, better or ahead."""
     comparison = cell.comparison
     assert comparison is not None
-    seeds = comparison.seeds_ahead if lost else comparison.seeds_behind
+    seeds = comparison.seeds_ahead if word == "behind" else comparison.seeds_behind
     return (
         f"{cell.planned.cell.name} by {abs(comparison.mean):.4g} {metric.replace('_', ' ')} "
-        f"({'behind' if lost else 'ahead'} with {seeds} of {len(comparison.differences)} seeds)"
+        f"({word} with {seeds} of {len(comparison.differences)} seeds)"
     )
 
 
@@ -138,7 +162,7 @@ def table_of(results: TaskResults) -> tuple[list[str], list[list[str]]]:
     reference = results.reference.planned.cell.name
     headings = [
         "cell", "data", "width", "embedding", "cell parameters", "deviation", "head", "total",
-        f"{results.metric}, mean ± std", "n", *further, f"difference to {reference}", "by seed", "Cliff's δ", "p",
+        f"{results.metric}, mean ± std", "seeds", *further, f"difference to {reference}", "by seed", "Cliff's δ", "p",
         "training s", "inference ms/sample", "memory MiB",
     ]  # fmt: skip
     return headings, [_cells(cell, further) for cell in results.cells]
