@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from lightning_modules.run_directory import write_atomically
 from studies.report.contents import Report
+
+_BACKTICKS = re.compile("`([^`]+)`")
 
 
 def write_report(report: Report, out: Path) -> list[Path]:
@@ -22,7 +26,7 @@ def write_report(report: Report, out: Path) -> list[Path]:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.filters |= {"shown": shown, "in_cell": in_cell, "sort_key": sort_key}
+        environment.filters |= {"shown": shown, "in_cell": in_cell, "sort_key": sort_key, "code": code}
         text = environment.get_template(f"report.{suffix}.j2").render(report=report)
         write_atomically(out / f"report.{suffix}", text.rstrip() + "\n")
         pages.append(out / f"report.{suffix}")
@@ -36,6 +40,11 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.0f}" if value.is_integer() and abs(value) < 1e6 else f"{value:.4g}"
     return str(value)
+
+
+def code(text: str) -> Markup:
+    """Return a text for HTML: what stands between backticks is code, everything else is text."""
+    return Markup(_BACKTICKS.sub(r"<code>\1</code>", str(escape(text))))
 
 
 def in_cell(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html.parser
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas
@@ -81,6 +82,32 @@ def test_the_page_stands_alone(report: Report, drawn: Drawn, tmp_path: Path) -> 
     assert held == drawn.csv.read_text()
     assert "0.3333333333333333" in held
     assert base64.b64decode(str(links["rows.csv"]).split(",")[1]).decode().splitlines()[0] == "na|me,seconds,count"
+
+
+def test_code_between_backticks_is_code(report: Report, tmp_path: Path) -> None:
+    told = replace(
+        report,
+        question="Asked by `tnqrnn study <x>`?",
+        facts=[("written", "by `tnqrnn fit`")],
+        unfinished=[Unfinished("n 3", "failed", "give `--seed 1` & go on; a lone ` stays")],
+        sections=[Section("Text", ["Configuration `digits`."], ["see `a` and `b`"])],
+    )
+    page = write_report(told, tmp_path)[0].read_text()
+    for code in ("tnqrnn study &lt;x&gt;", "tnqrnn fit", "--seed 1", "digits", "a", "b"):
+        assert f"<code>{code}</code>" in page
+    assert "a lone ` stays" in page
+    assert re.sub('data-key="[^"]*"', "", page).split("<script>")[0].count("`") == 1
+    assert "`tnqrnn fit`" in (tmp_path / "report.md").read_text()
+
+
+def test_a_table_that_is_cut_says_so(report: Report, tmp_path: Path) -> None:
+    """The hint is in the page; whether a table or a figure is wider than the window, only the browser knows."""
+    page = write_report(report, tmp_path)[0].read_text()
+    assert (
+        page.count('<p class="hint">') == page.count('<div class="wide') == 3
+    )  # a figure, a table, what is unfinished
+    assert "target.scrollWidth > target.clientWidth" in page
+    assert re.search(r"\.cut td:first-child \{ position: sticky; left: 0", page)
 
 
 def test_a_figure_is_as_wide_as_there_is_room(report: Report, tmp_path: Path) -> None:
