@@ -1,6 +1,7 @@
 """What the measured cells say about growth: exponents with their spread, and where one backend overtakes the other.
 
-Only measured cells are used, and nothing between them is invented: a crossover is a pair of neighbouring sizes.
+Only measured cells are used, and nothing between them is invented: a crossover is a pair of measured sizes. Which of
+two is cheaper is said only where it is so with every seed: where the ranges over the seeds overlap, it is not.
 """
 
 from __future__ import annotations
@@ -20,12 +21,23 @@ _LARGE = 10  # qubits from which the statevector's arithmetic shows; below, call
 
 @dataclass(frozen=True)
 class Crossover:
-    """Between `below` and `above` qubits the MPS becomes the cheaper one; `why`: measured, or the other over budget."""
+    """Between `below` and `above` qubits the MPS becomes the cheaper one for good, as far as was measured.
+
+    `below`: the largest size at which the statevector is cheaper; `above`: the smallest beyond it at which the MPS is;
+    None where no size shows it. `why`: measured, or the other over budget, and at which sizes neither can be said.
+    """
 
     max_bond: int
     below: int | None
-    above: int
+    above: int | None
     why: str
+
+
+def cheaper(own: pandas.Series, exact: pandas.Series) -> str | None:
+    """Say which is cheaper with every seed, by `low` and `high` over the seeds; None where the ranges overlap."""
+    if own["high"] < exact["low"]:
+        return "mps"
+    return "statevector" if exact["high"] < own["low"] else None
 
 
 def truncates(qubits: int, max_bond: int | None) -> bool:
@@ -71,25 +83,34 @@ def exponents(table: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def crossovers(table: pandas.DataFrame, quantity: str = "step_seconds") -> list[Crossover]:
-    """Return for every bond dimension where the MPS overtakes the statevector, if it does among the measured sizes."""
+    """Return for every bond dimension where the MPS overtakes the statevector, if it may among the measured sizes."""
     found = medians(table, quantity)
-    exact = found[found["backend"] == "statevector"].set_index("qubits")["median"]
-    beyond = table[(table["backend"] == "statevector") & (table["status"] == "over_budget")]["qubits"]
-    crossed = []
-    for bond, part in found[found["backend"] == "mps"].groupby("max_bond"):
-        own = {
-            int(n): value for n, value in zip(part["qubits"], part["median"], strict=True) if truncates(n, int(bond))
-        }
-        below: int | None = None
-        for n, value in sorted(own.items()):
-            if n in exact.index and value < exact[n]:
-                crossed.append(Crossover(int(bond), below, n, "measured"))
-                break
-            if n not in exact.index and n in set(beyond):
-                crossed.append(Crossover(int(bond), below, n, "the statevector is over budget"))
-                break
-            below = n if n in exact.index else below
-    return crossed
+    exact = found[found["backend"] == "statevector"].set_index("qubits")
+    beyond = set(table[(table["backend"] == "statevector") & (table["status"] == "over_budget")]["qubits"])
+    crossed = [
+        _crossover(int(bond), part.set_index("qubits").sort_index(), exact, beyond)
+        for bond, part in found[found["backend"] == "mps"].groupby("max_bond")
+    ]
+    return [crossover for crossover in crossed if crossover is not None]
+
+
+def _crossover(bond: int, own: pandas.DataFrame, exact: pandas.DataFrame, beyond: set[int]) -> Crossover | None:
+    sizes = [int(n) for n in own.index if truncates(int(n), bond)]
+    said = {n: cheaper(own.loc[n], exact.loc[n]) for n in sizes if n in exact.index}
+    below = max((n for n, who in said.items() if who == "statevector"), default=None)
+    left = [n for n in sizes if n > (below or 0)]
+    faster = [n for n in left if said.get(n) == "mps"]
+    alone = [n for n in left if n not in exact.index and n in beyond]
+    undecided = [n for n in left if n in said and said[n] is None]
+    above = min(faster or alone, default=None)
+    if above is None and not undecided:
+        return None
+    why = ["measured" if faster else "the statevector is over budget"] if above is not None else []
+    if undecided:
+        why.append(f"not distinguishable at {', '.join(map(str, undecided))} qubits")
+    if pandas.concat([own["seeds"], exact["seeds"]]).max() == 1:
+        why.append("one seed, so without a spread")
+    return Crossover(bond, below, above, "; ".join(why))
 
 
 def _row(
