@@ -49,7 +49,7 @@ def phases_table(measured: Measurement) -> Table:
     phases["the rest: Python, autograd, threads, memory"] = measured.step_seconds - sum(phases.values())
     table = Table(title="n, L, B, T = {}, {}, {}, {}".format(*sizes), box=SIMPLE_HEAD)
     table.add_column("phase of a training step")
-    table.add_column(f"ms, over {cores} cores", justify="right")
+    table.add_column(f"ms, over {cores} threads", justify="right")
     table.add_column("share", justify="right")
     for name, seconds in phases.items():
         table.add_row(name, f"{1e3 * seconds:.2f}", f"{100 * seconds / measured.step_seconds:.0f} %")

@@ -108,10 +108,11 @@ def _carry_out(
     jobs = plan.jobs(origin)
     preload = [*plan.study.preload, f"{plan.study.package}.measure"]
     execution = Execution(plan.out / "workers", given.jobs, given.executor, preload=preload, options=options)
-    cores = "" if given.executor == "slurm" else f" of {available_cores()}"
+    threads = f"{execution.threads_each} thread{'' if execution.threads_each == 1 else 's'}"
+    at_a_time = 1 if given.executor == "debug" else given.jobs
+    cores = "" if given.executor == "slurm" else f" ({available_cores()} cores here)"
     console.print(
-        f"{len(plan.cells)} cells, {len(jobs)} to measure; {given.jobs} at a time, each on "
-        f"{execution.threads_each}{cores} cores",
+        f"{len(plan.cells)} cells, {len(jobs)} to measure; {at_a_time} at a time, each on {threads}{cores}",
         highlight=False,
     )
     follow(execution, jobs, console)

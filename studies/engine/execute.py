@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import submitit
+import torch
 
 from backends.errors import InvalidInput, require_choice
 from studies.engine.arrays import TIMES_REQUEUED, Queue, arrays
@@ -59,10 +60,15 @@ class Execution:
 
     @property
     def threads_each(self) -> int:
-        """Threads of every job; on a cluster, whose cores are not these, one."""
+        """Threads of every job: its share of those that torch was given here, perhaps by OMP_NUM_THREADS.
+
+        On a cluster, whose cores are not these, one; in this very process, all that it has.
+        """
         if self.executor == "slurm":
             return self.threads or 1
-        return self.threads or max(1, available_cores() // self.jobs)
+        if self.executor == "debug":
+            return torch.get_num_threads()
+        return self.threads or max(1, min(available_cores(), torch.get_num_threads()) // self.jobs)
 
     def outcomes(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
         """Carry out `jobs` in this order, some at a time, and yield every outcome as it comes.

@@ -179,6 +179,29 @@ def test_a_report_is_written_again_from_the_folder_alone(whole: Path) -> None:
     assert {name: (whole / name).read_bytes() for name in before} == before
 
 
+@pytest.mark.parametrize(("executor", "jobs", "given", "each"), [
+    ("local", 1, 1, 1),  # OMP_NUM_THREADS=1 on eight cores
+    ("local", 2, 8, 4),
+    ("local", 16, 8, 1),
+    ("debug", 2, 8, 8),  # in this very process, which has them all
+    ("slurm", 1, 8, 1),
+])  # fmt: skip
+def test_threads_are_shares_of_those_that_torch_was_given(
+    executor: str, jobs: int, given: int, each: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute, "available_cores", lambda: 8)
+    monkeypatch.setattr("torch.get_num_threads", lambda: given)
+    assert execute.Execution(tmp_path, jobs, executor).threads_each == each
+
+
+def test_what_is_said_of_threads_is_what_the_cells_had(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The tests run on one thread, as with OMP_NUM_THREADS=1."""
+    assert run(tmp_path, *HERE, "--number", "3", "--kind", "exact", "--seeds", "0") == 0
+    assert "1 at a time, each on 1 thread (" in capsys.readouterr().out
+    [result] = tmp_path.glob("cells/*/result.json")
+    assert json.loads(result.read_text())["env"]["threads"] == 1
+
+
 def test_a_dry_run_says_what_it_will_cost_and_writes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
