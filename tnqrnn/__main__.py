@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Sequence
 
 import tnqrnn
@@ -79,7 +80,8 @@ def _run(command: str, arguments: list[str]) -> int:
     # Threads that wait for each other by spinning bring a small model to a crawl as soon as anything else runs on the
     # machine (measured: 60 s instead of 6 for three epochs of digits). Read by OpenMP when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if command == "fit":
+    # Only the main thread may take signals; a sweep's agent trains in another.
+    if command == "fit" and threading.current_thread() is threading.main_thread():
         from lightning_modules.preemption import listen
 
         listen()
