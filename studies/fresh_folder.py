@@ -1,11 +1,11 @@
-"""What was measured is never overwritten: a new measurement gets a folder of its own."""
+"""Where results go: a new measurement gets a folder of its own, and what was measured before is never overwritten."""
 
 from __future__ import annotations
 
 from itertools import chain, count
 from pathlib import Path
 
-from lightning_modules.run_directory import require_writable
+from lightning_modules.run_directory import RunDirectory, require_writable
 
 
 def fresh_folder(folder: Path, table: str) -> Path:
@@ -24,3 +24,10 @@ def fresh_folder(folder: Path, table: str) -> Path:
     if free != folder:
         print(f"{folder} holds a {table} already, which is kept; this one goes to {free}")
     return free
+
+
+def beside(checkpoint: Path) -> Path:
+    """Return the folder of the run that a checkpoint belongs to; of one that lies alone, the folder that it lies in."""
+    run = RunDirectory(checkpoint.resolve().parent.parent, "")
+    within = checkpoint.resolve().parent == run.last.parent and run.config.is_file()
+    return checkpoint.parent.parent if within else checkpoint.parent

@@ -10,9 +10,9 @@ import yaml
 
 from backends.errors import InvalidInput
 from lightning_modules.cli import exit_code
-from lightning_modules.run_directory import RunDirectory, require_writable
+from lightning_modules.run_directory import require_writable
 from studies.arguments import Parser
-from studies.fresh_folder import fresh_folder
+from studies.fresh_folder import beside, fresh_folder
 
 _DEFAULTS = Path(__file__).parent.parent / "conf" / "compare.yaml"
 DESCRIPTION = """Compare the exact state with matrix product states of several bond dimensions, all with the same
@@ -67,13 +67,6 @@ def _run(argv: Sequence[str]) -> None:
     folder = fresh_folder(settings.out or beside(checkpoint) / "comparison", TABLE)
     comparison = compare(run, sorted(set(settings.max_bond)), settings.samples)
     report(comparison, run, folder)
-
-
-def beside(checkpoint: Path) -> Path:
-    """Return the folder of the run that a checkpoint belongs to; of one that lies alone, the folder that it lies in."""
-    run = RunDirectory(checkpoint.resolve().parent.parent, "")
-    within = checkpoint.resolve().parent == run.last.parent and run.config.is_file()
-    return checkpoint.parent.parent if within else checkpoint.parent
 
 
 def _check(settings: argparse.Namespace, others: list[str]) -> None:

@@ -15,6 +15,7 @@ from lightning_modules.runs import TrainedRun
 from studies.entanglement.observe import observe, time_labels, watched_cell
 from studies.entanglement.progress import read_epochs
 from studies.evaluation import evaluated, features, first_sequences
+from studies.fresh_folder import beside
 from studies.training import facts, trained
 
 EPOCHS = "epochs.jsonl"
@@ -48,7 +49,7 @@ def measure(settings: Mapping[str, Any], seed: int, folder: Path) -> dict[str, A
     metric, loss = evaluated(model, data, run.task.headline)
     return {
         **facts(run),
-        "name": run.checkpoint.parent.parent.name if settings["config"] is None else Path(settings["config"]).stem,
+        "name": beside(run.checkpoint).name if settings["config"] is None else Path(settings["config"]).stem,
         "qubits": watched_cell(model).backend.n_qubits,
         "metric_name": run.task.headline,
         "metric": metric,

@@ -14,6 +14,7 @@ from lightning_modules.run_directory import environment, write_json
 from lightning_modules.runs import TrainedRun, prepare_run
 from lightning_modules.task import SequenceTask
 from studies.evaluation import first_sequences
+from studies.fresh_folder import beside
 from studies.gradients.norms import Reach, gradient_norms
 from studies.gradients.reach_figure import draw, write_csv
 
@@ -85,8 +86,9 @@ def report(study: GradientStudy, folder: Path) -> None:
 
 
 def _name(run: TrainedRun, taken: dict[str, tuple[SequenceTask, SequenceData]]) -> str:
-    name = f"{run.config['model'].get('cell', 'qrnn')}, trained"
-    return name if name not in taken else f"{name} ({run.checkpoint.parent.parent.name})"
+    name, folder = f"{run.config['model'].get('cell', 'qrnn')}, trained", beside(run.checkpoint.resolve()).name
+    told = (f" ({folder})", f" ({folder}, {run.checkpoint.name})", f" ({run.checkpoint})")
+    return next((free for free in (name, *(name + each for each in told)) if free not in taken), name + told[-1])
 
 
 def _in_double(batch: Batch) -> Batch:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from studies.compare.command import beside
+from studies.fresh_folder import beside
 from tnqrnn.__main__ import main
 
 FAST = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "2", "--model.n_qubits", "5", "--samples", "4"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from studies.fits import slope, slope_over_seeds
 from studies.gradients.command import main
 from studies.gradients.measure import build, measure
 from studies.gradients.norms import gradient_norms
+from studies.gradients.reach import _name
 from tests.studies.small import GRID_OUTPUT, refused_by
 
 SIZES = {"input_size": 10, "output_size": 9, "sequence_length": 21, "n_qubits": 2, "controller_width": 3}
@@ -82,6 +84,17 @@ def test_command_compares_cells_and_a_checkpoint(tmp_path: Path, capsys: pytest.
     assert main(["--checkpoint", str(trained), "--samples", "2", "--out", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "gradients.csv").read_bytes() == first
     assert "qrnn, trained" in (tmp_path / "out-2" / "gradients.csv").read_text()
+
+
+def test_every_checkpoint_has_a_line_of_its_own() -> None:
+    """Four of one cell, two of them in one folder; a folder two above that is no run gives no name."""
+    taken: dict[str, Any] = {}
+    for path in ("a/best.ckpt", "b/best.ckpt", "b/last.ckpt", "c/b/last.ckpt"):
+        run: Any = SimpleNamespace(config={"model": {}}, checkpoint=Path(path))
+        taken[_name(run, taken)] = None
+    assert list(taken) == [
+        "qrnn, trained", "qrnn, trained (b)", "qrnn, trained (b, last.ckpt)", "qrnn, trained (c/b/last.ckpt)"
+    ]  # fmt: skip
 
 
 def test_the_folder_of_a_model_is_named_by_what_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
