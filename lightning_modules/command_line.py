@@ -77,6 +77,12 @@ def resolve_names(arguments: Sequence[str]) -> list[str]:
     return resolved
 
 
+def config_files(arguments: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield path and content of every configuration that the command line names, in order."""
+    for _, path, _ in _mentions(arguments):
+        yield path, read_config(Path(path))
+
+
 def find_task(arguments: Sequence[str]) -> object:
     """Return what the command line gives as the task, by --task or in its last configuration; None if by neither."""
     task: object = None

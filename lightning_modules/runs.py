@@ -14,6 +14,7 @@ from lightning_modules.checkpoints import read_checkpoint
 from lightning_modules.command_line import find_task, resolve_names, shipped_names
 from lightning_modules.errors import RunDone
 from lightning_modules.loaders import SequenceData
+from lightning_modules.no_effect import without_leftovers
 from lightning_modules.progress import quiet_lightning
 from lightning_modules.registry import TASKS, Task
 from lightning_modules.run_directory import RunDirectory
@@ -157,6 +158,8 @@ class TrainedRun:
 
     def model(self, **changes: Any) -> SequenceTask:
         """Return the trained model, in evaluation mode, with some settings changed (`backend="mps"`)."""
-        model = self.task.model(**{**self.contents["hyper_parameters"], **changes})
+        # Another backend, say, leaves settings of the old one without effect.
+        settings = without_leftovers({**self.contents["hyper_parameters"], **changes}, self.task.model.defaults())
+        model = self.task.model(**settings)
         model.load_state_dict(self.contents["state_dict"])
         return model.eval()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any, Protocol, cast
 
 import torch
@@ -23,24 +24,16 @@ from backends.errors import InvalidInput, as_integer, require_choice, require_po
 from backends.memory import require_memory
 from lightning_modules.errors import TrainingStopped
 from lightning_modules.loaders import Batch
+from lightning_modules.no_effect import changed, require_effect
 from lightning_modules.processes import connected, gathered
 from lightning_modules.split_metrics import SplitMetrics
-from tnqrnn.cells import CELLS, create_cell, require_used
+from tnqrnn.cells import CELLS, create_cell
 from tnqrnn.matching import trained_parameters
 from tnqrnn.recurrence import OnBackend, QuantumRecurrence
 from tnqrnn.sequences import at_least_single
 
 OVER_BUDGET = ("warn", "stop")
 SPLITS = ("train", "val", "test")
-# A configuration may say how many layers a circuit has and be run with a cell without circuit; but whoever gives one
-# of these means it.
-NEVER_BY_CHANCE = {
-    "hidden_size": None,
-    "shots": None,
-    "depolarising": 0.0,
-    "state_depolarising": None,
-    "segment_length": None,
-}
 
 
 class RecurrentCell(Protocol):
@@ -178,6 +171,12 @@ class SequenceTask(LightningModule):
         """Return how much the mean loss of a batch weighs in that of the epoch: its samples, by default."""
         return len(batch[0])
 
+    @staticmethod
+    def defaults() -> dict[str, Any]:
+        """Return the default of every setting that all tasks have and that has one."""
+        parameters = signature(SequenceTask.__init__).parameters
+        return {name: given.default for name, given in parameters.items() if given.default is not given.empty}
+
     def build_cell(self, features: int | None = None) -> nn.Module:
         """Return the recurrent cell, a `RecurrentCell`, for so many features per timestep (None: those of the data).
 
@@ -185,9 +184,7 @@ class SequenceTask(LightningModule):
         """
         name = require_choice("task", "cell", self.hparams["cell"], CELLS)
         used = CELLS[name].settings
-        for setting, default in NEVER_BY_CHANCE.items():
-            if self.hparams.get(setting, default) != default:
-                require_used(name, setting)
+        require_effect("task", self.hparams, changed(self.hparams, self.defaults()))
         settings = {setting: self.hparams[setting] for setting in used if setting in self.hparams}
         if "backend_options" in used:
             settings["backend_options"] = self._backend_options()

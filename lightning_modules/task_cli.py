@@ -25,11 +25,12 @@ from lightning_modules.checkpoints import (
     require_same_run,
     require_same_weights,
 )
-from lightning_modules.command_line import COMMANDS
+from lightning_modules.command_line import COMMANDS, config_files
 from lightning_modules.errors import RunDone, TrainingStopped
 from lightning_modules.loaders import SequenceData
 from lightning_modules.measured import InferenceClock, PeakMemory
 from lightning_modules.metrics_log import MetricsLog
+from lightning_modules.no_effect import JUDGED, changed, require_effect, without_leftovers
 from lightning_modules.processes import Together, connected, lost_another, trainer_settings
 from lightning_modules.progress import progress_callback
 from lightning_modules.refusals import explain, in_one_sentence
@@ -46,17 +47,9 @@ from lightning_modules.run_directory import (
 from lightning_modules.task import SequenceTask
 from lightning_modules.trainer_settings import PROFILERS, add_trainer_arguments, as_list, require_trainable, withheld
 from lightning_modules.user_callbacks import require_own_names, require_saved
-from tnqrnn.cells import CELLS, SPECIAL, require_used
 
 # What numpy's generators take.
 Seed = restricted_number_type("Seed", int, [(">=", 0), ("<=", 2**32 - 1)], docstring="Integer from 0 to 4294967295.")
-# How the command line spells the settings that are meant for certain cells.
-CELL_FLAGS = {setting: (f"--model.{setting}",) for setting in SPECIAL} | {
-    "backend_options": tuple(
-        f"--model.{name}"
-        for name in ("max_bond", "truncation_cutoff", "target_error", "truncation_budget", "over_budget")
-    )
-}
 
 
 class TaskCLI(LightningCLI):
@@ -176,23 +169,22 @@ class TaskCLI(LightningCLI):
             raise done
 
     def _require_used(self, settings: Any) -> None:
-        """Refuse settings that the user gave although the cell or the backend that is to run does not use them."""
-        given = [argument.partition("=")[0] for argument in self.arguments]
-        cell = require_choice("tnqrnn", "cell", settings["model"]["cell"], CELLS)
-        for setting, flags in CELL_FLAGS.items():
-            for flag in flags:
-                if flag in given:
-                    require_used(cell, setting, flag)
-        exact = settings["model"]["shots"] is None
-        for flag in ("--model.shot_noise", "--model.noise_seed") if exact else ():
-            if flag in given:
-                raise InvalidInput(f"tnqrnn: {flag} has no effect on exact readouts; add --model.shots.")
-        depolarised = settings["model"]["depolarising"] or settings["model"]["state_depolarising"]
-        if "--model.noise_in" in given and exact and not depolarised:
-            raise InvalidInput("tnqrnn: --model.noise_in has no effect; add --model.shots or --model.depolarising.")
-        for flag in CELL_FLAGS["backend_options"]:
-            if flag in given and settings["model"]["backend"] == "statevector":
-                raise InvalidInput(f"tnqrnn: {flag} is a setting of the mps backend; add --model.backend mps.")
+        """Refuse settings that have no effect, of every configuration and of the command line by itself.
+
+        What the command line took the effect of, by another cell or backend than its configuration's, is let go.
+        """
+        defaults = SequenceTask.defaults()
+        model = dict(defaults)
+        for path, content in config_files(self.arguments):
+            given = content.get("model")
+            given = given if isinstance(given, dict) else {}
+            model |= given
+            require_effect(f"config {path}", model, changed(given, defaults), "model.")
+        flags = {argument.partition("=")[0] for argument in self.arguments}
+        require_effect("tnqrnn", settings["model"], [n for n in JUDGED if f"--model.{n}" in flags], "--model.")
+        kept = without_leftovers(settings["model"].as_dict(), defaults)
+        for name in JUDGED:
+            settings["model"][name] = kept[name]
 
     def instantiate_classes(self) -> None:
         """Build data, model, callbacks and trainer.
