@@ -21,8 +21,8 @@ exact_resume.py   what Lightning leaves out of checkpoints
 user_callbacks.py which of Lightning's callbacks a run takes
 metrics_log.py    metrics.jsonl
 processes.py      several processes of one training: who started them, what they agree on
-preemption.py     the signal that a job is to leave, and requeueing it
 pictures.py       a picture that cannot be drawn, said and passed over
+preemption.py     requeueing a job that is to lose its nodes
 measured.py       memory of the training, time of the test
 progress.py       progress on a terminal and in a log file
 cli.py            the command line: exit codes; task_cli.py: its commands fit, validate and test

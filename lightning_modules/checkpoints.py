@@ -6,6 +6,7 @@ import os
 import random
 import time
 from pathlib import Path
+from signal import Signals
 from typing import Any, NoReturn
 
 import numpy as np
@@ -18,7 +19,6 @@ from torch import nn
 from backends.errors import InvalidInput
 from lightning_modules import preemption
 from lightning_modules.checkpoint_files import CheckpointFiles
-from lightning_modules.errors import TrainingStopped
 from lightning_modules.exact_resume import (
     begin_next_epoch,
     complete_epoch,
@@ -29,6 +29,7 @@ from lightning_modules.exact_resume import (
 )
 from lightning_modules.processes import gathered
 from lightning_modules.run_directory import RunDirectory
+from tnqrnn import signals
 
 MONITOR = "val_loss"
 
@@ -40,7 +41,7 @@ class RunCheckpoint(Checkpoint):
     resumed run ends with the same weights, bit for bit, as one that was never interrupted. Resumed by another number of
     processes it sees the same batches, but other dropout masks.
 
-    When the job is to lose its nodes (`preemption`), `last.ckpt` is written after the step, and the job requeued.
+    When a signal asks to leave, `last.ckpt` is written after the step; a job that is to lose its nodes is requeued.
     """
 
     def __init__(self, run: RunDirectory, task: str, config: str, every_n_steps: int = 0) -> None:
@@ -52,6 +53,7 @@ class RunCheckpoint(Checkpoint):
         self._seconds_before = 0.0
         self._started: float | None = None
         self._leaves = False
+        self._test_batches = 0  # that every process has
         self._random_states: list[dict[str, Any]] | None = None  # by rank
         self._decisions: dict[str, Any] = {}
 
@@ -102,6 +104,7 @@ class RunCheckpoint(Checkpoint):
             os.environ["PL_GLOBAL_SEED"] = str(seed)  # what Lightning seeds with, should it do so again
         elif states:
             set_random_states(states[trainer.global_rank])
+        _leave_if_asked(trainer, self.run)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -126,8 +129,12 @@ class RunCheckpoint(Checkpoint):
             self.best_score = float(score)
             self._save(trainer, self.run.best)
         self._save(trainer, self.run.last)
-        if _must_leave(trainer):
-            _leave(trainer, self.run)
+        _leave_if_asked(trainer, self.run)
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave before the test if asked to; a resumed run has only that to do."""
+        self._test_batches = min(gathered(int(sum(trainer.num_test_batches))))
+        _leave_if_asked(trainer, self.run)
 
     def on_test_batch_end(
         self,
@@ -139,9 +146,8 @@ class RunCheckpoint(Checkpoint):
         dataloader_idx: int = 0,
     ) -> None:
         """Leave the test, which a resumed run repeats."""
-        # Not together: of a test, the processes may have different numbers of batches.
-        if preemption.is_asked() and trainer.world_size == 1:
-            _leave(trainer, self.run)
+        if batch_idx < self._test_batches:  # all processes are asked, so all must be there to answer
+            _leave_if_asked(trainer, self.run, listen=False)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop the clock."""
@@ -158,22 +164,29 @@ class RunCheckpoint(Checkpoint):
 
 def _must_leave(trainer: Trainer) -> bool:
     """Whether any process was told to; one signal may reach them at different steps."""
-    if not preemption.is_listening():
+    if not signals.is_listening():
         return False
-    return bool(trainer.strategy.reduce_boolean_decision(preemption.is_asked(), all=False))
+    return bool(trainer.strategy.reduce_boolean_decision(signals.asked() is not None, all=False))
+
+
+def _leave_if_asked(trainer: Trainer, run: RunDirectory, *, listen: bool = True) -> None:
+    if listen:
+        signals.listen_again()  # Lightning listens for SIGTERM too, and would leave without saving
+    if _must_leave(trainer):
+        _leave(trainer, run)
 
 
 def _leave(trainer: Trainer, run: RunDirectory) -> NoReturn:
     """Stop, with everything saved."""
-    # A requeued job is ended at once. Lightning's answer to that, a word to the other processes, would cross with this.
-    preemption.ignore_termination()
-    trainer.strategy.barrier()
+    # A requeued job is ended at once; that is another way to be told what is known already.
+    signals.ignore_termination()
+    number = max(asked for asked in gathered(signals.asked()) if asked is not None)
     if trainer.is_global_zero:
-        print(
-            f"told to leave: {run.path} is saved after step {trainer.global_step}; {preemption.requeue()}", flush=True
-        )
+        saved = f"{run.path} is saved after step {trainer.global_step}" if run.last.exists() else "nothing to save yet"
+        goes_on = preemption.requeue() if number == preemption.SIGNAL else "the same command goes on with the run"
+        print(f"told to leave: {saved}; {goes_on}", flush=True)
     trainer.strategy.barrier()
-    raise TrainingStopped(f"stopped after step {trainer.global_step}, as it was told.", everywhere=True)
+    raise signals.Left(number, f"stopped after step {trainer.global_step}, told by {Signals(number).name}.")
 
 
 def random_states() -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 `fit` trains, tests the checkpoint with the lowest validation loss (the last one, where nothing was validated) and
 writes the result into the run's directory. Given again, the same command finds the result, or goes on with the run.
-A request that cannot be served ends with one sentence and exit code 2, a run that had to stop with exit code 1.
+A request that cannot be served ends with one sentence and exit code 2, a run that had to stop with exit code 1, one
+that a signal stopped with 128 + its number.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from backends.errors import InvalidInput, require_choice
-from lightning_modules import preemption
 from lightning_modules.command_line import COMMANDS, find_task, resolve_names
 from lightning_modules.errors import TrainingStopped
+from tnqrnn import signals
 
 
 def main(argv: Sequence[str]) -> int:
@@ -34,21 +35,23 @@ def main(argv: Sequence[str]) -> int:
 
 
 def exit_code(run: Callable[[], None]) -> int:
-    """Run a command and return its exit code: 0 done, 1 stopped, 2 refused, 130 interrupted; say why on stderr."""
+    """Run a command and return its exit code: 0 done, 1 stopped, 2 refused, 128 + n by signal n; say why on stderr."""
     try:
         run()
     except InvalidInput as refusal:
         return _complain(refusal, 2)  # of several processes, all refuse: see `Together`
     except TrainingStopped as stop:
         return _complain(stop, 1, alone=not stop.everywhere)
-    except SystemExit as end:  # from --help, and from Lightning after an interrupt
-        return end.code if isinstance(end.code, int) else 0
-    except KeyboardInterrupt:
+    except signals.Left as left:
+        return _complain(left, int(left.code or 0))
+    except KeyboardInterrupt:  # where nobody listens: in a notebook, a thread, another program
         return _complain(RuntimeError("interrupted"), 130)
+    except SystemExit as end:  # from --help
+        return end.code if isinstance(end.code, int) else 0
     return 0
 
 
-def _complain(error: Exception, code: int, *, alone: bool = False) -> int:
+def _complain(error: BaseException, code: int, *, alone: bool = False) -> int:
     """Say what is wrong: the first process for all of them, or each one that is `alone` with it."""
     from lightning_utilities.core.rank_zero import rank_zero_only  # takes a moment, which a refusal need not wait for
 
@@ -59,6 +62,6 @@ def _complain(error: Exception, code: int, *, alone: bool = False) -> int:
     else:
         # srun and torchrun end all processes once one has ended, and would report this one as ended, not as refused. So
         # the first one speaks and ends before this one, which is not to be ended meanwhile.
-        preemption.ignore_termination()
+        signals.ignore_termination()
         time.sleep(1)
     return code

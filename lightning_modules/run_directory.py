@@ -31,6 +31,7 @@ from typing import Any
 import torch
 
 from backends.errors import InvalidInput
+from tnqrnn.signals import unwinding
 
 PACKAGES = ("tnqrnn", "torch", "pytorch-lightning", "torchmetrics", "jsonargparse", "numpy", "numba", "scikit-learn")
 # Settings that say where and how a run is watched, not what it computes.
@@ -113,8 +114,8 @@ def config_hash(settings: Mapping[str, Any]) -> str:
 def alone_in(folder: Path, who: str, remedy: str) -> Iterator[None]:
     """Refuse a folder in which another process is at work: two must not write into one run.
 
-    The lock goes with the process, however it ends. Makes the folder. On a file system without locks nobody is kept
-    out, and that is said.
+    The lock goes with the process, however it ends; a signal unwinds what is done inside. Makes the folder. On a file
+    system without locks nobody is kept out, and that is said.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as file:
@@ -127,7 +128,8 @@ def alone_in(folder: Path, who: str, remedy: str) -> Iterator[None]:
                 "%s: the file system of %s has no locks (%s), so nothing keeps a second process out", who, folder, error
             )
         try:
-            yield
+            with unwinding():
+                yield
         finally:
             Path(file.name).unlink(missing_ok=True)
 

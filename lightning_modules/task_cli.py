@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from argparse import ArgumentError
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from jsonargparse.typing import NonNegativeInt, restricted_number_type
 from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning import Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from backends.errors import InvalidInput, require_choice
 from lightning_modules.checkpoint_files import CheckpointFiles
@@ -47,6 +49,7 @@ from lightning_modules.run_directory import (
 from lightning_modules.task import SequenceTask
 from lightning_modules.trainer_settings import PROFILERS, add_trainer_arguments, as_list, require_trainable, withheld
 from lightning_modules.user_callbacks import require_own_names, require_saved
+from tnqrnn import signals
 
 # What numpy's generators take.
 Seed = restricted_number_type("Seed", int, [(">=", 0), ("<=", 2**32 - 1)], docstring="Integer from 0 to 4294967295.")
@@ -241,7 +244,8 @@ class TaskCLI(LightningCLI):
             with ExitStack() as stack:
                 if self.trainer.is_global_zero or connected():
                     together.by_first(lambda: stack.enter_context(lock))  # the first process stands for all
-                self._fit(model, datamodule, together)
+                with signals.postponing(), _unheard_signals(f"the same command goes on with {self.run.path}"):
+                    self._fit(model, datamodule, together)
         except RuntimeError as error:
             if not lost_another(error):
                 raise
@@ -284,10 +288,9 @@ class TaskCLI(LightningCLI):
                 raise
             # The request was fine, its course was not: a backend refuses angles that are NaN, for one.
             raise TrainingStopped(f"stopped at step {self.trainer.global_step}: {refusal}") from refusal
-        except SystemExit:  # Lightning's answer to an interrupt
-            say(f"interrupted; the same command goes on with {self.run.path}")
-            raise
         self._finish(model, datamodule, memory.above_start())
+        if (number := signals.asked()) is not None:
+            raise signals.Left(number, f"told by {signal.Signals(number).name} to leave: {self.run.path} is done.")
 
     def validate(self, model: SequenceTask, datamodule: SequenceData) -> None:
         """Evaluate a checkpoint on the validation set."""
@@ -348,7 +351,8 @@ class TaskCLI(LightningCLI):
         require_same_data(checkpoint, yaml.safe_load(self.config_text)["data"], path)
         self._convert(model)
         evaluate = getattr(self.trainer, command)
-        [metrics] = evaluate(model, datamodule=datamodule, ckpt_path=path, weights_only=True, verbose=False)
+        with _unheard_signals("the same command begins anew"):
+            [metrics] = evaluate(model, datamodule=datamodule, ckpt_path=path, weights_only=True, verbose=False)
         say(f"{_line(metrics)}  ({path})")
 
 
@@ -359,6 +363,18 @@ def _parser_settings() -> dict[str, Any]:
         for command, text in COMMANDS.items()
     }
     return {"prog": "tnqrnn", **options, **per_command}
+
+
+@contextmanager
+def _unheard_signals(goes_on: str) -> Iterator[None]:
+    """Say what Lightning's ending means where nobody listens for signals: in a notebook, or another program."""
+    try:
+        yield
+    except signals.Left:
+        raise
+    except SystemExit as end:  # of SIGTERM without a number, of an interrupt with 1
+        number = signal.SIGTERM if isinstance(end, SIGTERMException) else signal.SIGINT
+        raise signals.Left(number, f"interrupted by {number.name}; {goes_on}.") from end
 
 
 @rank_zero_only

@@ -1,16 +1,16 @@
 """The command line: `tnqrnn COMMAND ...`, also as `python -m tnqrnn COMMAND ...`.
 
-Exit codes: 0 done, 1 a run that had to stop, 2 a request that was refused with one sentence.
+Exit codes: 0 done, 1 a run that had to stop, 2 a request that was refused with one sentence, 128 + n left by signal n.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Sequence
 
 import tnqrnn
+from tnqrnn import signals
 from tnqrnn.namesakes import PACKAGES, HiddenPackage, children_without_working_directory, require_ours
 
 COMMANDS = {
@@ -22,6 +22,14 @@ COMMANDS = {
     "slurm-script": "the batch script that trains a configuration on nodes of a SLURM cluster",
     "study": "a question answered by many runs; 'tnqrnn study' lists them",
     "report": "the report of a study's folder: one HTML file, and Markdown",
+}
+
+# What is kept of a command that a signal ends.
+KEPT = {
+    "fit": "the same command goes on with what the run has saved",
+    "compare": "a training is kept as far as it was saved, and the same command goes on with it",
+    "benchmark": "sizes that were measured are in the table, and the same command begins anew",
+    "study": "what was measured is kept, and the same command goes on",
 }
 
 
@@ -50,6 +58,7 @@ examples:
 'tnqrnn COMMAND --help' explains a command, 'tnqrnn --version' says which version this is."""
 
 
+@signals.listening()
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -80,11 +89,7 @@ def _run(command: str, arguments: list[str]) -> int:
     # Threads that wait for each other by spinning bring a small model to a crawl as soon as anything else runs on the
     # machine (measured: 60 s instead of 6 for three epochs of digits). Read by OpenMP when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # Only the main thread may take signals; a sweep's agent trains in another.
-    if command == "fit" and threading.current_thread() is threading.main_thread():
-        from lightning_modules.preemption import listen
-
-        listen()
+    signals.advise(KEPT.get(command, "nothing is lost, and the same command begins anew"))
     # Torch and Lightning take seconds to import, so that waits until a command needs them.
     if command == "compare":
         from studies.compare.command import main as compare

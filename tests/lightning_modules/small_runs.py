@@ -18,6 +18,8 @@ SMALL = [
 ]
 # fmt: on
 
+COSTS = ("seconds", "inference_ms_per_sample", "peak_memory_bytes")
+
 Fit = Callable[..., int]
 KillAt = Callable[[int], None]
 
@@ -41,3 +43,39 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     """Return the weights in a checkpoint."""
     state: dict[str, torch.Tensor] = torch.load(path, weights_only=True)["state_dict"]
     return state
+
+
+def end_of(root: Path) -> dict[str, Any]:
+    """Return everything that a run ends with, but for what it cost."""
+    run = only_run(root)
+    last, best = (torch.load(run / "checkpoints" / name, weights_only=True) for name in ("last.ckpt", "best.ckpt"))
+    logged = [
+        ((row["step"], name), (row["epoch"], value))
+        for row in rows(run)
+        for name, value in row.items()
+        if name not in ("step", "epoch", "time")
+    ]
+    assert len(dict(logged)) == len(logged), "a value was logged twice"
+    result = json.loads((run / "result.json").read_text())
+    return {
+        "last": [last[name] for name in ("state_dict", "optimizer_states", "lr_schedulers", "global_step")],
+        "best": best["state_dict"],
+        "logged": dict(logged),
+        "result": {name: value for name, value in result.items() if name not in COSTS},
+    }
+
+
+def assert_equal(found: Any, expected: Any, what: str) -> None:
+    """The same, bit for bit."""
+    if isinstance(expected, torch.Tensor):
+        assert torch.equal(found, expected), what
+    elif isinstance(expected, dict):
+        assert found.keys() == expected.keys(), what
+        for name, value in expected.items():
+            assert_equal(found[name], value, f"{what}: {name}")
+    elif isinstance(expected, list | tuple):
+        assert len(found) == len(expected), what
+        for number, (one, other) in enumerate(zip(found, expected, strict=True)):
+            assert_equal(one, other, f"{what}: {number}")
+    else:
+        assert found == expected, what

@@ -18,7 +18,7 @@ from lightning_modules.checkpoints import RunCheckpoint
 from lightning_modules.cli import main
 from lightning_modules.metrics_log import MetricsLog
 from lightning_modules.task import SequenceTask
-from tests.lightning_modules.small_runs import SMALL, Killed, only_run, rows, weights
+from tests.lightning_modules.small_runs import SMALL, Killed, assert_equal, end_of, only_run, weights
 
 # Three epochs of three steps, two batches of validation after each, two of the test; dropout and shuffling are on.
 SHORT = [*SMALL, "--trainer.max_epochs", "3", "--trainer.limit_train_batches", "3"]
@@ -46,7 +46,6 @@ CALLS: Sequence[tuple[Any, str]] = (
     (MetricsLog, "log_metrics"),
     (os, "replace"),
 )
-COSTS = ("seconds", "inference_ms_per_sample", "peak_memory_bytes")
 Kill = Callable[[str, int], None]
 
 
@@ -100,42 +99,6 @@ def clock_of_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fit(root: Path, rule: str, every: int) -> int:
     return main(["fit", *SHORT, *RULES[rule], "--checkpoint_every", str(every), "--runs", str(root)])
-
-
-def end_of(root: Path) -> dict[str, Any]:
-    """Return everything that a run ends with, but for what it cost."""
-    run = only_run(root)
-    last, best = (torch.load(run / "checkpoints" / name, weights_only=True) for name in ("last.ckpt", "best.ckpt"))
-    logged = [
-        ((row["step"], name), (row["epoch"], value))
-        for row in rows(run)
-        for name, value in row.items()
-        if name not in ("step", "epoch", "time")
-    ]
-    assert len(dict(logged)) == len(logged), "a value was logged twice"
-    result = json.loads((run / "result.json").read_text())
-    return {
-        "last": [last[name] for name in ("state_dict", "optimizer_states", "lr_schedulers", "global_step")],
-        "best": best["state_dict"],
-        "logged": dict(logged),
-        "result": {name: value for name, value in result.items() if name not in COSTS},
-    }
-
-
-def assert_equal(found: Any, expected: Any, what: str) -> None:
-    """The same, bit for bit."""
-    if isinstance(expected, torch.Tensor):
-        assert torch.equal(found, expected), what
-    elif isinstance(expected, dict):
-        assert found.keys() == expected.keys(), what
-        for name, value in expected.items():
-            assert_equal(found[name], value, f"{what}: {name}")
-    elif isinstance(expected, list | tuple):
-        assert len(found) == len(expected), what
-        for number, (one, other) in enumerate(zip(found, expected, strict=True)):
-            assert_equal(one, other, f"{what}: {number}")
-    else:
-        assert found == expected, what
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,14 +15,12 @@ from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
 from backends.errors import InvalidInput
-from lightning_modules import preemption
 from lightning_modules.checkpoints import RunCheckpoint, random_states
 from lightning_modules.cli import main
 from lightning_modules.loaders import EpochBatches, share
 from lightning_modules.processes import Launch, set_threads, trainer_settings
 from lightning_modules.run_directory import RunDirectory, config_hash
-from lightning_modules.task import SequenceTask
-from tests.lightning_modules.small_runs import SMALL, Fit, only_run, weights
+from tests.lightning_modules.small_runs import SMALL
 
 SRUN = {"SLURM_JOB_ID": "7", "SLURM_STEP_NUM_TASKS": "4", "SLURM_STEP_NUM_NODES": "2", "SLURM_NTASKS": "4"}
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}
@@ -131,38 +127,6 @@ def test_the_number_of_processes_does_not_name_another_run() -> None:
     one = {"model": {}, "trainer": {"devices": 1, "num_nodes": 1, "strategy": "auto", "max_epochs": 2}}
     many = {"model": {}, "trainer": {"devices": 4, "num_nodes": 2, "strategy": "ddp", "max_epochs": 2}}
     assert config_hash(one) == config_hash(many)
-
-
-def test_a_signal_stops_a_run_that_can_go_on(
-    fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert fit(runs="whole") == 0
-    for name in ("_asked", "_listening"):
-        monkeypatch.setattr(preemption, name, False)
-    before = signal.getsignal(preemption.SIGNAL), signal.getsignal(signal.SIGTERM)
-    real = SequenceTask.training_step
-
-    def step(self: SequenceTask, *args: object) -> object:
-        if self.global_step == 7:
-            os.kill(os.getpid(), preemption.SIGNAL)
-        return real(self, *args)  # type: ignore[arg-type]
-
-    try:
-        preemption.listen()
-        monkeypatch.setattr(SequenceTask, "training_step", step)
-        assert fit() == 1
-    finally:
-        signal.signal(preemption.SIGNAL, before[0])
-        signal.signal(signal.SIGTERM, before[1])
-    captured = capsys.readouterr()
-    assert "is saved after step 8; the same command goes on with the run" in captured.out
-    assert captured.err == "stopped after step 8, as it was told.\n"
-    monkeypatch.setattr(preemption, "_asked", False)
-    monkeypatch.setattr(SequenceTask, "training_step", real)
-    assert fit() == 0
-    assert "after step 8" in capsys.readouterr().out
-    resumed, whole = (weights(only_run(tmp_path / runs) / "checkpoints" / "last.ckpt") for runs in ("runs", "whole"))
-    assert all(torch.equal(resumed[name], whole[name]) for name in whole)
 
 
 def test_asking_for_other_processes_than_were_started(
