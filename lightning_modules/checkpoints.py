@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from signal import Signals
 from typing import Any, NoReturn
@@ -12,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 import yaml
-from pytorch_lightning import LightningModule, Trainer, seed_everything
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
 from pytorch_lightning.callbacks import Checkpoint
 from torch import nn
 
@@ -54,6 +56,7 @@ class RunCheckpoint(Checkpoint):
         self._started: float | None = None
         self._leaves = False
         self._test_batches = 0  # that every process has
+        self.has_begun = False  # to train, with everything restored
         self._random_states: list[dict[str, Any]] | None = None  # by rank
         self._decisions: dict[str, Any] = {}
 
@@ -119,6 +122,7 @@ class RunCheckpoint(Checkpoint):
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Leave before the next step: the last one is logged after `on_train_batch_end`."""
+        self.has_begun = True
         if self._leaves:
             _leave(trainer, self.run)
 
@@ -228,7 +232,57 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(checkpoint, dict) or not {"tnqrnn", "state_dict", "loops"} <= checkpoint.keys():
         raise InvalidInput(f"checkpoint: {path} was not written by tnqrnn; move it away, or name another checkpoint.")
+    with taking_up(path):
+        _require_contents(checkpoint)
     return checkpoint
+
+
+def _require_contents(checkpoint: dict[str, Any]) -> None:
+    """Raise TypeError or ValueError unless there are settings, weights and the number of steps."""
+    signature, weights = checkpoint["tnqrnn"], checkpoint["state_dict"]
+    names = ("task", "config_hash", "config")
+    if not isinstance(signature, dict) or not all(isinstance(signature.get(name), str) for name in names):
+        raise TypeError("the settings of its run are missing")
+    config = yaml.safe_load(signature["config"])
+    if (
+        not isinstance(config, dict)
+        or not isinstance(config.get("data"), dict)
+        or not {"task", "seed"} <= config.keys()
+    ):
+        raise ValueError("the settings of its run are not whole")
+    if not isinstance(weights, dict) or not all(isinstance(weight, torch.Tensor) for weight in weights.values()):
+        raise TypeError("its weights are no tensors by name")
+    if not isinstance(checkpoint.get("hyper_parameters"), Mapping) or type(checkpoint.get("global_step")) is not int:
+        raise TypeError("the model's settings or the number of steps are missing")
+
+
+@contextmanager
+def taking_up(path: Path) -> Iterator[None]:
+    """Say in one sentence what is wrong with a checkpoint whose contents cannot be used, however that shows.
+
+    Raises:
+        InvalidInput: In place of what came up inside, but for refusals and failures of the file system.
+    """
+    try:
+        yield
+    except (InvalidInput, TrainingStopped, OSError):
+        raise
+    except Exception as error:  # there is no end to what a crafted file can make fail
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise InvalidInput(
+            f"checkpoint: {path} is not whole ({why}); restore it from a copy, move it away, or name another."
+        ) from error
+
+
+def require_place(checkpoint: dict[str, Any], data: LightningDataModule, path: Path) -> None:
+    """Refuse to resume from a checkpoint that tells weights, but not where training stood."""
+    parts = ("callbacks", "optimizer_states", "lr_schedulers", type(data).__qualname__)
+    missing = [name for name in parts if not checkpoint.get(name)]
+    if missing:
+        raise InvalidInput(
+            f"checkpoint: {path} cannot be resumed from, as it has no {' and no '.join(missing)}; restore it from a "
+            "copy, or move it away to start afresh."
+        )
 
 
 def require_same_run(checkpoint: dict[str, Any], run: RunDirectory) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from backends.errors import InvalidInput, require_choice
 from lightning_modules.command_line import COMMANDS, find_task, resolve_names
-from lightning_modules.errors import TrainingStopped
+from lightning_modules.errors import STORAGE, TrainingStopped, storage_failed
 from tnqrnn import signals
 
 
@@ -42,6 +42,10 @@ def exit_code(run: Callable[[], None]) -> int:
         return _complain(refusal, 2)  # of several processes, all refuse: see `Together`
     except TrainingStopped as stop:
         return _complain(stop, 1, alone=not stop.everywhere)
+    except OSError as error:
+        if error.errno not in STORAGE:
+            raise
+        return _complain(storage_failed(error), 1, alone=True)
     except signals.Left as left:
         return _complain(left, int(left.code or 0))
     except KeyboardInterrupt:  # where nobody listens: in a notebook, a thread, another program

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lightning_modules.run_directory import RunDirectory
+
+
+# What a file system says when it does not take a file: full, over quota, too large, read-only, not ours, broken.
+STORAGE = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "ESTALE")}
 
 
 class TrainingStopped(RuntimeError):
@@ -26,3 +31,12 @@ class RunDone(Exception):
     def __init__(self, run: RunDirectory) -> None:
         super().__init__(f"already done: {run.result}")
         self.run = run
+
+
+def storage_failed(error: OSError) -> TrainingStopped:
+    """Return what to tell the user when a file could not be written or read."""
+    where = f" ({error.filename})" if error.filename else ""
+    return TrainingStopped(
+        f"stopped: a file could not be written or read{where}: {error.strerror}. What was saved before is whole; make "
+        "room, or set the permissions, and give the same command again."
+    )

@@ -10,6 +10,7 @@ again.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import time
@@ -63,22 +64,28 @@ class MetricsLog(Logger):
         # One write of one whole line to a file opened for appending: a kill leaves no half line behind.
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(descriptor, line.encode())
+            left = line.encode()
+            while left:  # a disk that becomes full takes a part, and complains the next time only
+                left = left[os.write(descriptor, left) :]
         finally:
             os.close(descriptor)
 
 
 def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a metrics.jsonl, without a line that a full disk or a power cut tore."""
+    """Yield the rows of a metrics.jsonl; a line that a full disk or a power cut broke is left out, and named."""
     if not path.exists():
         return
-    for line in path.read_text().splitlines():
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         try:
             row = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(row, dict) and "step" in row:
+        except ValueError:  # no JSON, or no UTF-8
+            row = None
+        if isinstance(row, dict) and type(row.get("step")) is int:
             yield row
+        elif line.strip():
+            logging.getLogger("tnqrnn").warning(
+                "metrics: line %d of %s is no JSON object with an integer 'step'; it is left out", number, path
+            )
 
 
 def _json_number(value: float) -> float | str:

@@ -34,6 +34,7 @@ from backends.errors import InvalidInput
 from tnqrnn.signals import unwinding
 
 PACKAGES = ("tnqrnn", "torch", "pytorch-lightning", "torchmetrics", "jsonargparse", "numpy", "numba", "scikit-learn")
+IN_A_RESULT = {"task", "seed", "config_hash", "metrics", "checkpoint"}
 # Settings that say where and how a run is watched, not what it computes.
 NOT_HASHED = ("config", "runs", "checkpoint_every", "seed", "checkpoint")
 # How many processes share the work: the batches are the same, so they count as one process in the hash.
@@ -90,8 +91,12 @@ class RunDirectory:
         return self.path / "checkpoints" / "best.ckpt"
 
     def is_done(self) -> bool:
-        """Return whether the result is there."""
-        return self.result.exists()
+        """Return whether the result is there, and whole: a file that is empty or of something else does not count."""
+        try:
+            content = json.loads(self.result.read_bytes())
+        except (OSError, ValueError):
+            return False
+        return isinstance(content, dict) and content.keys() >= IN_A_RESULT and isinstance(content["metrics"], dict)
 
     def best_or_last(self) -> Path:
         """Return the checkpoint to test: the best, or the last where nothing was validated."""

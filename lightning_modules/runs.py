@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from backends.errors import InvalidInput, require_choice
-from lightning_modules.checkpoints import read_checkpoint
+from lightning_modules.checkpoints import read_checkpoint, taking_up
 from lightning_modules.command_line import find_task, resolve_names, shipped_names
 from lightning_modules.errors import RunDone
 from lightning_modules.loaders import SequenceData
@@ -152,14 +152,16 @@ class TrainedRun:
 
     def data(self) -> SequenceData:
         """Return the data the run was trained on, with the permutation that the checkpoint holds."""
-        data = self.task.data(**self.config["data"], seed=self.config["seed"])
-        data.load_state_dict(self.contents[type(data).__qualname__])
+        with taking_up(self.checkpoint):
+            data = self.task.data(**self.config["data"], seed=self.config["seed"])
+            data.load_state_dict(self.contents[type(data).__qualname__])
         return data
 
     def model(self, **changes: Any) -> SequenceTask:
         """Return the trained model, in evaluation mode, with some settings changed (`backend="mps"`)."""
         # Another backend, say, leaves settings of the old one without effect.
-        settings = without_leftovers({**self.contents["hyper_parameters"], **changes}, self.task.model.defaults())
-        model = self.task.model(**settings)
-        model.load_state_dict(self.contents["state_dict"])
+        with taking_up(self.checkpoint):
+            settings = without_leftovers({**self.contents["hyper_parameters"], **changes}, self.task.model.defaults())
+            model = self.task.model(**settings)
+            model.load_state_dict(self.contents["state_dict"])
         return model.eval()

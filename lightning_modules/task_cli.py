@@ -23,9 +23,11 @@ from lightning_modules.checkpoint_files import CheckpointFiles
 from lightning_modules.checkpoints import (
     RunCheckpoint,
     read_checkpoint,
+    require_place,
     require_same_data,
     require_same_run,
     require_same_weights,
+    taking_up,
 )
 from lightning_modules.command_line import COMMANDS, config_files
 from lightning_modules.errors import RunDone, TrainingStopped
@@ -170,6 +172,8 @@ class TaskCLI(LightningCLI):
             done = RunDone(self.run)
             say(str(done))
             raise done
+        if self.run.result.exists():
+            say(f"{self.run.result} is not the whole result of a run, so the run goes on")
 
     def _require_used(self, settings: Any) -> None:
         """Refuse settings that have no effect, of every configuration and of the command line by itself.
@@ -212,7 +216,7 @@ class TaskCLI(LightningCLI):
             callbacks += [self.checkpoints, self.clock]
         if fits and wants_progress:
             callbacks.append(progress_callback(TASKS[self.task].headline))
-        owned = {
+        owned: dict[str, Any] = {
             "callbacks": callbacks,
             "logger": MetricsLog(self.run.metrics) if fits else False,
             "default_root_dir": str(self.run.path),
@@ -288,6 +292,11 @@ class TaskCLI(LightningCLI):
                 raise
             # The request was fine, its course was not: a backend refuses angles that are NaN, for one.
             raise TrainingStopped(f"stopped at step {self.trainer.global_step}: {refusal}") from refusal
+        except Exception as error:
+            if resume_from is None or self.checkpoints.has_begun or lost_another(error):
+                raise
+            with taking_up(resume_from):
+                raise
         self._finish(model, datamodule, memory.above_start())
         if (number := signals.asked()) is not None:
             raise signals.Left(number, f"told by {signal.Signals(number).name} to leave: {self.run.path} is done.")
@@ -311,6 +320,7 @@ class TaskCLI(LightningCLI):
         checkpoint = read_checkpoint(self.run.last)
         require_same_run(checkpoint, self.run)
         require_same_weights(checkpoint, model, self.run.last)
+        require_place(checkpoint, self.datamodule, self.run.last)
         say(f"resuming {self.run.path} after step {checkpoint['global_step']}")
         return True
 
@@ -350,6 +360,8 @@ class TaskCLI(LightningCLI):
         require_same_weights(checkpoint, model, path)
         require_same_data(checkpoint, yaml.safe_load(self.config_text)["data"], path)
         self._convert(model)
+        with taking_up(path):
+            datamodule.load_state_dict(checkpoint[type(datamodule).__qualname__])
         evaluate = getattr(self.trainer, command)
         with _unheard_signals("the same command begins anew"):
             [metrics] = evaluate(model, datamodule=datamodule, ckpt_path=path, weights_only=True, verbose=False)
