@@ -11,6 +11,7 @@ vocabulary.py     tokens to ids and back; hub.py: data sets of the Hugging Face 
 translation.py    German to English, by encoder and decoder
                   data: translation_data.py, language_pairs.py, number_words.py
                   writing and scores: decoding.py, translation_scores.py, attention_figure.py
+contract.py       what a run needs of a task and its data, asked before it is trained
 registry.py       the names that `task:` in a configuration may take
 loaders.py        batches whose order is a function of (seed, epoch), resumable in the middle of an epoch
 split_metrics.py  the metrics of one split, and how they survive a restart

@@ -21,6 +21,7 @@ from torch import nn
 from backends.errors import InvalidInput
 from lightning_modules import preemption
 from lightning_modules.checkpoint_files import CheckpointFiles
+from lightning_modules.errors import TrainingStopped
 from lightning_modules.exact_resume import (
     begin_next_epoch,
     complete_epoch,

@@ -30,6 +30,7 @@ from lightning_modules.checkpoints import (
     taking_up,
 )
 from lightning_modules.command_line import COMMANDS, config_files
+from lightning_modules.contract import baselines_of, require_contract
 from lightning_modules.errors import RunDone, TrainingStopped
 from lightning_modules.loaders import SequenceData
 from lightning_modules.measured import InferenceClock, PeakMemory
@@ -259,7 +260,8 @@ class TaskCLI(LightningCLI):
             ) from error
 
     def _require_parts(self, model: SequenceTask, datamodule: SequenceData, together: Together) -> None:
-        """Refuse batches that the processes cannot share, or whose parts do not fit the memory."""
+        """Refuse what lacks a part, batches that the processes cannot share, or whose parts do not fit the memory."""
+        require_contract(model, datamodule)
         require_trainable(self.trainer, model, datamodule)
         if together.size > 1:
             datamodule.require_parts(together.size)
@@ -329,8 +331,9 @@ class TaskCLI(LightningCLI):
         epochs, steps, seconds = self.trainer.current_epoch, self.trainer.global_step, self.checkpoints.seconds
         tested = self.run.best_or_last()
         read_checkpoint(tested)  # a broken file is refused in our words
-        [metrics] = self.trainer.test(model, datamodule=datamodule, ckpt_path=tested, weights_only=True, verbose=False)
-        baselines = datamodule.baselines()
+        measured = self.trainer.test(model, datamodule=datamodule, ckpt_path=tested, weights_only=True, verbose=False)
+        metrics = measured[0] if measured else {}  # nothing, with trainer.limit_test_batches 0
+        baselines, no_baselines = baselines_of(datamodule)
         result = {
             "task": self.task,
             "data": datamodule.data_kind,
@@ -338,6 +341,7 @@ class TaskCLI(LightningCLI):
             "config_hash": self.run.config_hash,
             "metrics": dict(metrics),
             "baselines": baselines,
+            **({"no_baselines": no_baselines} if no_baselines else {}),
             "checkpoint": tested.name,
             "parameters": model.parameter_counts(),
             "epochs": epochs,
@@ -349,8 +353,8 @@ class TaskCLI(LightningCLI):
         if self.trainer.is_global_zero:
             write_json(self.run.result, result)
         say(f"{_line(metrics)}  ({tested.name}, {seconds:.1f} s)")
-        if baselines:
-            say(f"baselines: {_line(baselines)}")
+        if baselines or no_baselines:
+            say(no_baselines or f"baselines: {_line(baselines)}")
         say(f"run: {self.run.path}")
 
     def _evaluate(self, command: str, model: SequenceTask, datamodule: SequenceData) -> None:
