@@ -19,6 +19,7 @@ COMMANDS = {
 }
 GROUPS = ("model", "data", "trainer")
 FLAGS = ("-c", "--config")
+HELP = {"-h", "--help"}
 
 
 def shipped_names() -> list[str]:
@@ -77,20 +78,24 @@ def resolve_names(arguments: Sequence[str]) -> list[str]:
     return resolved
 
 
-def config_files(arguments: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield path and content of every configuration that the command line names, in order."""
-    for _, path, _ in _mentions(arguments):
-        yield path, read_config(Path(path))
+def configurations(resolved: Sequence[str]) -> list[Path]:
+    """Return the files of the configurations on a command line, in order; see `resolve_names`."""
+    return [Path(path) for _, path, _ in _mentions(resolved)]
+
+
+def value_of(flag: str, arguments: Sequence[str]) -> str | None:
+    """Return the last value that a command line gives to a flag; None if it gives none."""
+    values = [value for _, value, _ in _mentions(arguments, (flag,))]
+    return values[-1] if values else None
 
 
 def find_task(arguments: Sequence[str]) -> object:
     """Return what the command line gives as the task, by --task or in its last configuration; None if by neither."""
     task: object = None
-    for _, path, _ in _mentions(arguments):
-        task = read_config(Path(path)).get("task", task)
-    for _, value, _ in _mentions(arguments, ("--task",)):
-        task = value
-    return task
+    for path in configurations(arguments):
+        task = read_config(path).get("task", task)
+    given = value_of("--task", arguments)
+    return task if given is None else given
 
 
 def _mentions(arguments: Sequence[str], flags: Sequence[str] = FLAGS) -> Iterator[tuple[int, str, bool]]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
 
 from backends.errors import InvalidInput, require_choice
 from lightning_modules.checkpoints import read_checkpoint, taking_up
-from lightning_modules.command_line import find_task, resolve_names, shipped_names
+from lightning_modules.command_line import HELP, configurations, find_task, resolve_names, shipped_names, value_of
 from lightning_modules.errors import RunDone
 from lightning_modules.loaders import SequenceData
 from lightning_modules.no_effect import without_leftovers
@@ -29,12 +31,29 @@ def run_command(command: str, arguments: Sequence[str]) -> RunDirectory:
         InvalidInput: The settings are refused, or name no task.
         TrainingStopped: The training could not go on.
     """
-    name, resolved = _task_of(command, arguments)
-    with quiet_lightning():
+    with config_of_checkpoint(command, arguments) as config, quiet_lightning():
+        name, resolved = _task_of(command, [*config, *arguments])
         try:
             return TaskCLI(name, [command, *resolved]).run
         except RunDone as done:
             return done.run
+
+
+@contextmanager
+def config_of_checkpoint(command: str, arguments: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the arguments that name the configuration in a checkpoint, where a command line names a checkpoint alone.
+
+    Raises:
+        InvalidInput: The checkpoint cannot be read.
+    """
+    checkpoint = value_of("--checkpoint", arguments)
+    if checkpoint is None or command == "fit" or configurations(arguments) or value_of("--task", arguments):
+        yield []
+        return
+    with TemporaryDirectory() as folder:
+        config = Path(folder) / "config.yaml"
+        config.write_text(read_checkpoint(Path(checkpoint))["tnqrnn"]["config"])
+        yield ["--config", str(config)]
 
 
 @dataclass(frozen=True)
@@ -118,7 +137,7 @@ def _task_of(command: str, arguments: Sequence[str]) -> tuple[str, list[str]]:
     """Return the task's name, and the arguments with every configuration as a path."""
     resolved = resolve_names(arguments)
     task = find_task(resolved)
-    if task is None and not {"-h", "--help"} & set(resolved):
+    if task is None and not HELP & set(resolved):
         raise InvalidInput(
             f"tnqrnn {command}: no task is given; use --config with one of {', '.join(shipped_names())}, or with a "
             "file that has a line like 'task: digits'."

@@ -52,12 +52,14 @@ class SequenceTask(LightningModule):
         input_size: Features of the input at each timestep; comes from the data.
         output_size: Classes; comes from the data.
         sequence_length: Timesteps; comes from the data.
-        cell: Recurrent cell: qrnn, or one to compare it with (docs/cells.md).
+        cell: Recurrent cell: qrnn, or one to compare it with: rnn_tanh, rnn_relu, lstm, gru, orthogonal,
+            orthogonal_controlled, controller_only, qlstm, qrb or reservoir (docs/cells.md).
         hidden_size: Width of a cell without qubits; by default three per qubit, as many readouts as a qrnn has.
         n_qubits: Qubits of the hidden state.
         n_layers: Layers of the circuit at each timestep.
-        rotations: Rotation gates of a layer, applied to every qubit in this order.
-        entangler: Two-qubit gate of a layer.
+        rotations: One-qubit gates of a layer, applied to every qubit in this order: rx, ry, rz, p or u3, which
+            take angles, and h, x, y, z, s, sdg, t, tdg.
+        entangler: Two-qubit gate of a layer: crx, cry, crz, cp, rxx, ryy, rzz, or, without an angle, cx, cy, cz, swap.
         topology: Which qubits the entangler joins: chain, ring or brickwork.
         controller: Network that turns input and readouts into angles: linear, relu, gelu or glu.
         controller_width: Hidden units of the controller.

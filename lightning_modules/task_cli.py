@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from argparse import ArgumentError
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from lightning_modules.checkpoints import (
     require_same_weights,
     taking_up,
 )
-from lightning_modules.command_line import COMMANDS, config_files
+from lightning_modules.command_line import COMMANDS, HELP, configurations, read_config
 from lightning_modules.contract import baselines_of, require_contract
 from lightning_modules.errors import RunDone, TrainingStopped
 from lightning_modules.loaders import SequenceData
@@ -114,10 +115,19 @@ class TaskCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Tell the model what the data are like, and everybody the seed."""
+        if HELP & set(self.arguments):
+            self._show_values_of_config(parser)
         parser.link_arguments("seed", "seed_everything")
         parser.link_arguments("seed", "data.seed")
         for name in ("input_size", "output_size", "sequence_length"):
             parser.link_arguments(f"data.{name}", f"model.{name}", apply_on="instantiate")
+
+    def _show_values_of_config(self, parser: LightningArgumentParser) -> None:
+        """Let the help show what the configurations on the command line say, as the run would have it."""
+        known = set(parser.get_defaults().keys())
+        for path in configurations(self.arguments):
+            values = dict(_dotted(read_config(path), known))
+            parser.set_defaults({name: value for name, value in values.items() if name in known})
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the command line.
@@ -172,6 +182,8 @@ class TaskCLI(LightningCLI):
         if self.run.is_done():
             done = RunDone(self.run)
             say(str(done))
+            result = json.loads(self.run.result.read_text())
+            say(f"{_line(result['metrics'])}  ({result['checkpoint']}, {result['seconds']:.1f} s)")
             raise done
         if self.run.result.exists():
             say(f"{self.run.result} is not the whole result of a run, so the run goes on")
@@ -183,8 +195,8 @@ class TaskCLI(LightningCLI):
         """
         defaults = SequenceTask.defaults()
         model = dict(defaults)
-        for path, content in config_files(self.arguments):
-            given = content.get("model")
+        for path in configurations(self.arguments):
+            given = read_config(path).get("model")
             given = given if isinstance(given, dict) else {}
             model |= given
             require_effect(f"config {path}", model, changed(given, defaults), "model.")
@@ -397,6 +409,15 @@ def _unheard_signals(goes_on: str) -> Iterator[None]:
 def say(text: str) -> None:
     """Tell the user something, once."""
     print(text, flush=True)
+
+
+def _dotted(settings: Mapping[str, Any], known: Collection[str], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield settings by their dotted names."""
+    for name, value in settings.items():
+        if isinstance(value, dict) and prefix + name not in known:
+            yield from _dotted(value, known, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 def _line(metrics: Any) -> str:
