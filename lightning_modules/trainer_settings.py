@@ -116,7 +116,7 @@ def require_trainable(trainer: Trainer, model: SequenceTask, data: SequenceData)
         )
     if (trainer.gradient_clip_val or 0) < 0:
         raise InvalidInput(f"trainer: gradient_clip_val must be at least 0, got {trainer.gradient_clip_val}.")
-    for timer in (callback for callback in trainer.callbacks if isinstance(callback, Timer)):
+    for timer in (callback for callback in _callbacks(trainer) if isinstance(callback, Timer)):
         left = timer.time_remaining()
         if left is not None and left <= 0:
             raise InvalidInput("trainer: max_time is over before it begins; give a time above 0, as DD:HH:MM:SS.")
@@ -139,16 +139,20 @@ def _require_batches(split: str, limit: float, data: SequenceData) -> None:
 
 def _require_monitored(trainer: Trainer, model: SequenceTask) -> None:
     """Refuse a callback that waits for a metric which is never logged."""
-    if any(not _is_known(callback) for callback in trainer.callbacks):
+    if any(not _is_known(callback) for callback in _callbacks(trainer)):
         return  # somebody's own callback may log metrics of its own
     logged = model.logged_names(validates=bool(trainer.limit_val_batches))
-    for callback in trainer.callbacks:
+    for callback in _callbacks(trainer):
         name = getattr(callback, "monitor", None) if isinstance(callback, EarlyStopping | ModelCheckpoint) else None
         if name is not None and name not in logged:
             raise InvalidInput(
                 f"trainer: {type(callback).__name__} monitors {name!r}, which this task does not log."
                 f"{nearest(name, logged)} It logs: {', '.join(logged)}."
             )
+
+
+def _callbacks(trainer: Trainer) -> list[Callback]:
+    return list(trainer.callbacks)  # type: ignore[attr-defined]
 
 
 def _is_known(callback: Callback) -> bool:

@@ -20,6 +20,7 @@ the run is saved and the job requeued; submitted again, the script goes on with 
 
 # SLURM may send its signal up to a minute early; what is left must hold a step and the start of the processes.
 SHORTEST_BESIDES_LEAD = 60
+_MEMORY = re.compile(r"\d+[KMGT]?")
 _TIME = re.compile(r"(?:(?P<days>\d+)-)?(?P<parts>\d+(?::\d+){0,2})")
 
 _SCRIPT = """\
@@ -112,6 +113,14 @@ def _check(job: argparse.Namespace) -> None:
         if getattr(job, name) < smallest:
             flag = name.replace("_", "-")
             raise InvalidInput(f"tnqrnn slurm-script: --{flag} must be at least {smallest}, got {getattr(job, name)}.")
+    if not job.runs:
+        raise InvalidInput("tnqrnn slurm-script: --runs is no name of a folder; leave it out for the folder 'runs'.")
+    if job.memory is not None and not _MEMORY.fullmatch(job.memory):
+        raise InvalidInput(f"tnqrnn slurm-script: --memory must be like 500M or 16G, got {job.memory!r}.")
+    for name in ("partition", "account"):
+        value = getattr(job, name)
+        if value is not None and (not value or len(value.split()) != 1):
+            raise InvalidInput(f"tnqrnn slurm-script: --{name} must be one word, got {value!r}.")
     if seconds(job.time) < job.lead + SHORTEST_BESIDES_LEAD:
         raise InvalidInput(
             f"tnqrnn slurm-script: --time {job.time} leaves less than {SHORTEST_BESIDES_LEAD} s to train before the "

@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 
 from backends.errors import InvalidInput, require_choice, require_positive_int
+from backends.memory import require_memory
 from lightning_modules.cli import exit_code
 from lightning_modules.run_directory import environment, write_json
 from studies.arguments import Parser
@@ -131,6 +132,10 @@ def _checked(settings: argparse.Namespace) -> argparse.Namespace:
             require_positive_int(WHO, f"--{name.replace('_', '-')}", value)
     if min(settings.qubits) < 2:
         raise InvalidInput(f"{WHO}: --qubits must be at least 2, to have a bond, got {min(settings.qubits)}.")
+    # At most so many angles in single precision: three on every qubit of a layer.
+    angles = 3 * max(settings.qubits) * max(settings.layers) * max(settings.batch) * max(settings.timesteps)
+    smaller = "Use fewer --qubits, --layers, --batch or --timesteps."
+    require_memory(WHO, "the angles", 4 * angles, torch.device("cpu"), smaller)
     for rival in settings.rivals:
         require_choice(WHO, "rival", rival, RIVALS[settings.backend])
     if settings.segment_length is not None and "tnqrnn_reversible" in settings.rivals:

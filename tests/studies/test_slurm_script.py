@@ -67,6 +67,11 @@ def test_times_as_slurm_writes_them(time: str, expected: int) -> None:
         ([*ASKED, "--nodes", "two"], "--nodes"),
         ([*ASKED, "--gpus-per-node", "2", "--processes-per-node", "3"], "cannot share 2 GPUs"),
         ([*ASKED, "--model.n_qubit", "3"], "model.n_qubits"),
+        ([*ASKED, "--seed", "99999999999"], "from 0 to 4294967295"),
+        ([*ASKED, "--runs", "/proc/foo"], "cannot write into"),
+        ([*ASKED, "--runs", ""], "no name of a folder"),
+        ([*ASKED, "--memory", "16 GB"], "--memory must be like"),
+        ([*ASKED, "--partition", "long\nrm x"], "--partition must be one word"),
         (["--config", "nothing", "--time", "60"], "no configuration and no file 'nothing'"),
     ],
 )
