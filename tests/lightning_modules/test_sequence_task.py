@@ -92,10 +92,6 @@ def test_a_truncation_error_beyond_its_budget_warns_once_or_stops(caplog: pytest
             DigitsClassifier(**SMALL_MODEL, **wrong)
 
 
-def test_settings_of_mps_are_ignored_by_the_statevector() -> None:
-    assert DigitsClassifier(**SMALL_MODEL, max_bond=1, truncation_cutoff=0.5)(torch.rand(2, 5, 3)).shape == (2, 4)
-
-
 def test_auto_says_what_it_chose(fit: Fit, capsys: pytest.CaptureFixture[str]) -> None:
     assert fit("--model.backend", "auto", "--model.max_bond", "1", "--trainer.max_epochs", "1") == 0
     assert "backend: statevector: it is exact and takes about" in capsys.readouterr().out
