@@ -26,6 +26,7 @@ from backends.planning import DEFAULT_PLANNER, ContractionPlanner, Labels
 from backends.program import GateProgram
 from backends.quimb_states import check_networks, dense
 from backends.schmidt import participation_ratio, von_neumann_entropy
+from backends.sums import BLOCK_BITS, squared_norm, total
 
 if TYPE_CHECKING:
     import quimb.tensor as qtn
@@ -292,6 +293,7 @@ class Backend(ABC, Generic[S]):
         strings = check_pauli_strings(self.name, paulis, self.n_qubits)
         norm = self._sandwich(state, state).real
         values = torch.stack([self._sandwich(state, state, string).real / norm for string in strings], -1)
+        values = values.to(self.real_dtype)
         return values[:, 0] if isinstance(paulis, str) else values
 
     def schmidt_values(self, state: S) -> list[Tensor]:
@@ -339,7 +341,7 @@ class Backend(ABC, Generic[S]):
             )
         norms = self._sandwich(state, state).real * self._sandwich(other, other).real
         overlap = self._sandwich(state, other)
-        return (overlap.real**2 + overlap.imag**2) / norms
+        return ((overlap.real**2 + overlap.imag**2) / norms).to(self.real_dtype)
 
     def to_dense(self, state: S) -> Tensor:
         """Return the amplitudes, (batch, 2**n_qubits), qubit 0 most significant; refused if they do not fit."""
@@ -367,12 +369,12 @@ class Backend(ABC, Generic[S]):
                 f"{self.name}: from_dense needs amplitudes of shape (batch, {expected}) and dtype {self.dtype}, got "
                 f"{tuple(amplitudes.shape)} and {amplitudes.dtype}."
             )
-        norm = torch.linalg.vector_norm(amplitudes, dim=1, keepdim=True)
+        norm = squared_norm(amplitudes).sqrt()[:, None]
         if not bool((norm > 0).all() and torch.isfinite(norm).all()):
             raise InvalidInput(
                 f"{self.name}: from_dense needs finite amplitudes with a norm above zero in every sample."
             )
-        return self._from_dense(amplitudes / norm)
+        return self._from_dense(amplitudes / norm.to(self.real_dtype))
 
     def from_quimb(self, states: qtn.TensorNetwork | Sequence[qtn.TensorNetwork]) -> S:
         """Return the state of one quimb tensor network, or of a sequence of them as a batch (indices k0, k1, ...).
@@ -401,7 +403,11 @@ class Backend(ABC, Generic[S]):
         return torch.stack(found, -1) if found else state.tensors[0].real.new_zeros(state.batch_size, 0)
 
     def _sandwich(self, bra: State, ket: State, paulis: str = "") -> Tensor:
-        """<bra| P |ket> as one planned contraction, (batch,)."""
+        """<bra| P |ket> as one planned contraction, (batch,) in double precision.
+
+        Between two dense states it is one sum of 2**n terms: the contraction stops at its partial sums over the last
+        qubits (see `sums`).
+        """
         tensors, labels = [], []
         for tensor, names in bra.network():
             tensors.append(tensor.conj())
@@ -416,7 +422,9 @@ class Backend(ABC, Generic[S]):
         for qubit, letter in acted_on.items():
             tensors.append(constant(letter, self.dtype, ket.device))
             labels.append((qubit, f"in.{qubit}"))
-        return self._planner.contract(labels, ("batch",), tensors)
+        dense = n_bra == len(ket.network()) == 1
+        kept = [f"q{k}" for k in range(self.n_qubits - BLOCK_BITS)] if dense else []
+        return total(self._planner.contract(labels, ("batch", *kept), tensors)[:, None])
 
     def _check_state(self, state: Any) -> None:
         ours = isinstance(state, self.state_type)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from backends.planning import ContractionPlan, ContractionPlanner, Labels
+from backends.sums import total
 
 
 def apply_gates(
@@ -57,7 +58,7 @@ def one_qubit_readouts(
     bra: Tensor,  # (batch, left, 2**width, right)
     ket: Tensor,  # (batch, left, 2**width, right)
 ) -> tuple[Tensor, Tensor, Tensor]:  # each (batch, width)
-    """Return X, Y and Z of the qubits of a tensor, not normalised.
+    """Return X, Y and Z of the qubits of a tensor, not normalised, in double precision.
 
     `ket` is `bra` times Hermitian environments, or `bra` itself where the environments are identities. With
     rho = ket bra^dagger of one qubit: X = 2 Re rho_10, Y = 2 Im rho_10, Z = rho_00 - rho_11.
@@ -76,5 +77,5 @@ def one_qubit_readouts(
 
 
 def _inner(bra: Tensor, ket: Tensor) -> Tensor:
-    """<bra|ket> of tensors (batch, ...), (batch,)."""
-    return (bra.conj() * ket).flatten(1).sum(1)
+    """<bra|ket> of tensors (batch, ...), (batch,) in double precision."""
+    return total(bra.conj() * ket)

@@ -10,6 +10,7 @@ from backends.mps.moves import shift_centre
 from backends.mps.split import safe_svd
 from backends.mps.state import MPSState
 from backends.schmidt import schmidt_values_of_dense
+from backends.sums import total
 
 
 def readouts(state: MPSState) -> Tensor:
@@ -19,22 +20,27 @@ def readouts(state: MPSState) -> Tensor:
     environment of a site is that of its neighbour nearer to the centre, contracted with the neighbour's tensor.
     """
     sites, centre = state.sites, state.centre
-    blocks = {centre: one_qubit_readouts(sites[centre], sites[centre])}
+    blocks = {centre: _normalised(sites[centre], sites[centre])}
     environment = _right_environment(sites[centre], sites[centre])
     for site in range(centre - 1, -1, -1):
         ket = sites[site] @ environment[:, None]
-        blocks[site] = one_qubit_readouts(sites[site], ket)
+        blocks[site] = _normalised(sites[site], ket)
         environment = _right_environment(sites[site], ket)
     environment = _left_environment(sites[centre], sites[centre])
     for site in range(centre + 1, len(sites)):
         batch, left, width, right = sites[site].shape
         ket = (environment @ sites[site].reshape(batch, left, -1)).reshape(batch, left, width, right)
-        blocks[site] = one_qubit_readouts(sites[site], ket)
+        blocks[site] = _normalised(sites[site], ket)
         environment = _left_environment(sites[site], ket)
-    norm = torch.linalg.vector_norm(sites[centre].flatten(1), dim=1, keepdim=True).square()
     paulis = [torch.cat([blocks[site][pauli] for site in range(len(sites))], -1) for pauli in range(3)]
-    normalised: Tensor = torch.cat(paulis, -1) / norm
-    return normalised
+    return torch.cat(paulis, -1).to(sites[centre].real.dtype)
+
+
+def _normalised(bra: Tensor, ket: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """X, Y and Z of a site's qubits in units of the site's own trace (see `readout_kernel`), each (batch, width)."""
+    trace = total(bra.conj() * ket).real[:, None]
+    x, y, z = one_qubit_readouts(bra, ket)
+    return x / trace, y / trace, z / trace
 
 
 def _right_environment(bra: Tensor, ket: Tensor) -> Tensor:

@@ -6,7 +6,9 @@ by the cotangents of the readouts, and H the same of all sites farther out as a 
 
     phi = (O + H) T,     the cotangent of a site T is 2 phi E,     the next H is T^h phi.
 
-The factor 2 is there because a readout is quadratic in T.
+The factor 2 is there because a readout is quadratic in T. Every qubit is normalised by the trace of its own density
+matrix: a site that the centre does not visit takes up the roundings of its rotations, always the same ones where the
+angles are, and its isometry's scale would drift away with the timesteps.
 """
 
 from __future__ import annotations
@@ -14,14 +16,14 @@ from __future__ import annotations
 import numpy as np
 
 from backends.compiling import strict_inner
-from backends.mps.algebra import add_scaled, clear, copy_lanes, multiply, multiply_conj_a, multiply_conj_b, square_norms
+from backends.mps.algebra import add_scaled, clear, copy_lanes, multiply, multiply_conj_a, multiply_conj_b
 from backends.mps.turns import add_paulis, pair_sums
 from backends.statevector.simd import LANES
 
 
 @strict_inner
 def readout_space(sites, dtype):
-    """Arrays that the functions below work on: environments, two site tensors, the H of both sides, sums and norm."""
+    """Arrays that the functions below work on: environments, two site tensors, the H of both sides, and sums."""
     bond, size, qubits = 1, 1, 0
     for s in range(sites.shape[0]):
         bond = max(bond, sites[s, 1])
@@ -33,7 +35,6 @@ def readout_space(sites, dtype):
         np.empty((2 * size, LANES), dtype),
         np.empty((2, 2 * bond * bond, LANES), dtype),
         np.empty((4 * qubits, LANES), dtype),
-        np.empty((1, LANES), dtype),
     )
 
 
@@ -85,11 +86,10 @@ def _times_environment(x, site, is_left, env, out):
 
 @strict_inner
 def read(x, sites, centre, space):
-    """Fill environments, sums (4 n, LANES), four per qubit (see `pair_sums`), and the squared norm (1, LANES)."""
-    env, ket, _, _, sums, norm = space
+    """Fill environments and sums (4 n, LANES), four per qubit (see `pair_sums`)."""
+    env, ket, _, _, sums = space
     _environments(x, sites, centre, env, ket)
     size = sites[centre, 1] * sites[centre, 2] * sites[centre, 3]
-    square_norms(x, sites[centre, 0], size, 1, 1, size, norm, 0)
     qubit = 0
     for s in range(sites.shape[0]):
         start, left, width, right = sites[s]
@@ -105,13 +105,20 @@ def read(x, sites, centre, space):
 
 
 @strict_inner
+def _trace(sums, qubit, lane):
+    """Squared norm of a sample's state, as one of its qubits sees it."""
+    return sums[4 * qubit + 2, lane] + sums[4 * qubit + 3, lane]
+
+
+@strict_inner
 def finish(space, first, z):
     """From the sums of a tile to z (batch, 3n) of the normalised states."""
-    _, _, _, _, sums, norm = space
+    _, _, _, _, sums = space
     n = z.shape[1] // 3
     for lane in range(min(LANES, z.shape[0] - first)):
-        scale = 1 / norm[0, lane] if norm[0, lane] > 0 else 0
         for q in range(n):
+            trace = _trace(sums, q, lane)
+            scale = 1 / trace if trace > 0 else 0
             z[first + lane, q] = 2 * sums[4 * q, lane] * scale
             z[first + lane, n + q] = 2 * sums[4 * q + 1, lane] * scale
             z[first + lane, 2 * n + q] = (sums[4 * q + 2, lane] - sums[4 * q + 3, lane]) * scale
@@ -120,20 +127,21 @@ def finish(space, first, z):
 @strict_inner
 def unread(x, g, sites, centre, space, first, g_z):
     """Add what the cotangents of the readouts g_z (batch, 3n) make of those of the sites to g, after `read`."""
-    env, _, phi, bonds, sums, norm = space
+    env, _, phi, bonds, sums = space
     n = g_z.shape[1] // 3
     weights = np.empty((3 * n, LANES), x.dtype)
     mean = np.zeros((1, LANES), x.dtype)
     last = g_z.shape[0] - 1
     for lane in range(LANES):
         sample = min(first + lane, last)
-        scale = 2 / norm[0, lane] if norm[0, lane] > 0 else 0
         for q in range(n):
+            trace = _trace(sums, q, lane)
+            scale = 2 / trace if trace > 0 else 0
             for k in range(3):
                 weights[3 * q + k, lane] = scale * g_z[sample, k * n + q]
             value = 2 * sums[4 * q, lane] * weights[3 * q, lane] + 2 * sums[4 * q + 1, lane] * weights[3 * q + 1, lane]
             value += (sums[4 * q + 2, lane] - sums[4 * q + 3, lane]) * weights[3 * q + 2, lane]
-            mean[0, lane] -= value / norm[0, lane] if norm[0, lane] > 0 else 0
+            mean[0, lane] -= value / trace if trace > 0 else 0
     qubits = 0
     for s in range(centre):
         qubits = _unread_site(x, g, sites, s, centre, env, phi, bonds, weights, qubits)

@@ -21,6 +21,7 @@ from torch.utils.checkpoint import checkpoint
 from backends.local import apply_gates, one_qubit_readouts, plan_gates
 from backends.planning import ContractionPlan, ContractionPlanner
 from backends.program import FusedGate, GateProgram, group_by_qubits
+from backends.sums import squared_norm
 
 BLOCK_WIDTH = 4
 _ONE_NETWORK = 9  # qubits below which all gates and the state are contracted as one network
@@ -57,9 +58,8 @@ class ContractionEngine:
     def readout(self, amplitudes: Tensor) -> Tensor:
         """Return the readouts of the normalised states, (batch, 3n)."""
         psi = amplitudes[:, None, :, None]
-        norm = torch.linalg.vector_norm(amplitudes, dim=1, keepdim=True).square()
-        readouts: Tensor = torch.cat(one_qubit_readouts(psi, psi), -1) / norm
-        return readouts
+        readouts = torch.cat(one_qubit_readouts(psi, psi), -1) / squared_norm(amplitudes)[:, None]
+        return readouts.to(amplitudes.real.dtype)
 
     def states_in_work(self, *, backward: bool) -> int:
         """Return how many states torch holds at once in a timestep, beside those that go in and out.

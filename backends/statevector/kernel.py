@@ -12,6 +12,10 @@ follow (see `atoms`).
 **Cache blocking.** The operations are grouped into passes that touch few qubits. A pass copies the 2**k rows that these
 qubits span into a buffer that stays in the first-level cache, carries out all its operations there, and writes back.
 
+**Sums over 2**n terms.** Readouts, norm and the numbers behind the angles' gradients are added up in the state's
+precision over one block (at most 2**7 pairs of rows), and in double precision over the blocks: added up one by one in
+single precision they would be wrong by 2**n roundings.
+
 Programs are interpreted: a new circuit compiles nothing. The functions release the interpreter lock.
 """
 
@@ -77,6 +81,22 @@ def _unapply_pairs(re, im, lr, li, rows, op, u, sums):
 
 
 @inner
+def _clear(part):
+    """Set a block's sums (rows, LANES) to zero."""
+    for k in range(part.shape[0]):
+        for b in range(LANES):
+            part[k, b] = 0
+
+
+@inner
+def _add(part, total):
+    """Add a block's sums (rows, LANES) to those of all blocks, in double precision."""
+    for k in range(part.shape[0]):
+        for b in range(LANES):
+            total[k, b] += part[k, b]
+
+
+@inner
 def _gather(source_re, source_im, base, rows, block_re, block_im):
     """Copy the rows base + rows of a state into a block."""
     for j in range(rows.shape[0]):
@@ -105,7 +125,10 @@ def _spread(index, mask, n_bits):
 
 @jit
 def run_pass(re, im, n, passes, p, offsets, readouts, ops, u, first_block, last_block, flips):
-    """A pass on its blocks first_block..last_block - 1: operations, then readouts, added to flips (n, 2, LANES)."""
+    """A pass on its blocks first_block..last_block - 1: operations, then readouts, added to flips (n, 2, LANES).
+
+    flips is in double precision.
+    """
     first, last, width, start = passes[p, 0], passes[p, 1], passes[p, 2], passes[p, 3]
     mask, first_read, last_read = passes[p, 4], passes[p, 5], passes[p, 6]
     rows = 1 << width
@@ -114,6 +137,7 @@ def run_pass(re, im, n, passes, p, offsets, readouts, ops, u, first_block, last_
     if width < n:
         block_re = np.empty((rows, LANES), re.dtype)
         block_im = np.empty((rows, LANES), re.dtype)
+    part = np.empty((2, LANES), re.dtype)
     for block in range(first_block, last_block):
         base = _spread(block, ~mask, n)
         if width < n:
@@ -121,7 +145,9 @@ def run_pass(re, im, n, passes, p, offsets, readouts, ops, u, first_block, last_
         for o in range(first, last):
             _apply_pairs(block_re, block_im, rows, ops[o], u[o])
         for r in range(first_read, last_read):
-            readout_pairs(block_re, block_im, rows // 2, readouts[r, 1], flips[readouts[r, 0]])
+            _clear(part)
+            readout_pairs(block_re, block_im, rows // 2, readouts[r, 1], part)
+            _add(part, flips[readouts[r, 0]])
         if width < n and last > first:
             _scatter(block_re, block_im, base, rows_of, re, im)
 
@@ -133,7 +159,7 @@ def unrun_pass(
     """Adjoint of `run_pass`.
 
     Adds the readouts' cotangents, x X + y Y with flips (n, 2, LANES) and in the last pass the diagonal high + low of
-    all Z, then un-applies the operations, last first.
+    all Z, then un-applies the operations, last first. sums (operations, 2, 4, LANES) is in double precision.
     """
     first, last, width, start = passes[p, 0], passes[p, 1], passes[p, 2], passes[p, 3]
     mask, first_read, last_read = passes[p, 4], passes[p, 5], passes[p, 6]
@@ -145,6 +171,7 @@ def unrun_pass(
         block_im = np.empty((rows, LANES), re.dtype)
         block_lr = np.empty((rows, LANES), re.dtype)
         block_li = np.empty((rows, LANES), re.dtype)
+    part = np.empty((2, 4, LANES), re.dtype)
     for block in range(first_block, last_block):
         base = _spread(block, ~mask, n)
         if width < n:
@@ -156,7 +183,11 @@ def unrun_pass(
             weights = flips[readouts[r, 0]]
             flip_pairs(block_re, block_im, block_lr, block_li, rows // 2, readouts[r, 1], weights)
         for o in range(last - 1, first - 1, -1):
-            _unapply_pairs(block_re, block_im, block_lr, block_li, rows, ops[o], u[o], sums[o])
+            _clear(part[0])
+            _clear(part[1])
+            _unapply_pairs(block_re, block_im, block_lr, block_li, rows, ops[o], u[o], part)
+            _add(part[0], sums[o, 0])
+            _add(part[1], sums[o, 1])
         if width < n:
             _scatter(block_lr, block_li, base, rows_of, lr, li)
             if last > first:
@@ -206,22 +237,25 @@ def store(amplitudes, first, begin, end, re, im):
 def weigh(re, im, n, begin, end, z, norm):
     """Add the rows begin..end - 1 to z (n, LANES), the sums of +-|psi|^2 by every qubit's bit, and to norm (1, LANES).
 
-    The rows are folded in chunks that stay in the first-level cache; both ends are multiples of a chunk.
+    The rows are folded in chunks that stay in the first-level cache; both ends are multiples of a chunk. z and norm are
+    in double precision.
     """
     bits = min(n, _CHUNK_BITS)
     chunk = 1 << bits
     weights = np.empty((chunk, LANES), re.dtype)
+    part = np.empty((1, LANES), re.dtype)
     for first in range(begin, end, chunk):
         square_rows(re, im, first, chunk, weights)
         for bit in range(bits):
             q = n - 1 - bit
-            fold_rows(weights, chunk >> (bit + 1), z[q : q + 1])
+            _clear(part)
+            fold_rows(weights, chunk >> (bit + 1), part)
+            _add(part, z[q : q + 1])
         for bit in range(bits, n):
             q = n - 1 - bit
             for b in range(LANES):
                 z[q, b] += weights[0, b] if not first >> bit & 1 else -weights[0, b]
-        for b in range(LANES):
-            norm[0, b] += weights[0, b]
+        _add(weights[:1], norm)
 
 
 @jit
@@ -284,7 +318,7 @@ def matrices(ops, atoms, fixed, half, u):
 @jit
 def angle_gradients(ops, atoms, turns, half, sums, first, g_angles):
     """From sums (operations, 2, 4, LANES) to the gradients of a tile's angles, g_angles (batch, n_angles)."""
-    g = np.zeros((half.shape[1], LANES), half.dtype)
+    g = np.zeros((half.shape[1], LANES), np.float64)
     for o in range(ops.shape[0]):
         pair_gradients(ops[o], atoms, turns, half, sums[o], g)
     for b in range(min(LANES, g_angles.shape[0] - first)):
@@ -305,9 +339,9 @@ def forward(
     re = np.empty((rows, LANES), dtype)
     im = np.empty((rows, LANES), dtype)
     u = np.empty((ops.shape[0], 2, 8, LANES), dtype)
-    flips = np.empty((n, 2, LANES), dtype)
-    weights = np.empty((n, LANES), dtype)
-    norm = np.empty((1, LANES), dtype)
+    flips = np.empty((n, 2, LANES), np.float64)
+    weights = np.empty((n, LANES), np.float64)
+    norm = np.empty((1, LANES), np.float64)
     for tile in range(first_tile, last_tile):
         first = tile * LANES
         load(amplitudes, first, 0, rows, re, im)
@@ -339,7 +373,7 @@ def backward(
     lr = np.zeros((rows, LANES), dtype)
     li = np.zeros((rows, LANES), dtype)
     u = np.empty((ops.shape[0], 2, 8, LANES), dtype)
-    sums = np.empty((ops.shape[0], 2, 4, LANES), dtype)
+    sums = np.empty((ops.shape[0], 2, 4, LANES), np.float64)
     flips = np.empty((n, 2, LANES), dtype)
     high = np.empty((1 << (n - n // 2), LANES), dtype)
     low = np.empty((1 << (n // 2), LANES), dtype)

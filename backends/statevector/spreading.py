@@ -70,8 +70,8 @@ def _forward_shared(
     re, im = (np.empty((rows, LANES), dtype) for _ in range(kernel.FORWARD_TILES))
     u = np.empty((len(ops), 2, 8, LANES), dtype)
     for first in range(0, tiles * LANES, LANES):
-        flips = np.zeros((team.size, n, 2, LANES), dtype)
-        weights, norm = np.zeros((team.size, n, LANES), dtype), np.zeros((team.size, 1, LANES), dtype)
+        flips = np.zeros((team.size, n, 2, LANES))
+        weights, norm = np.zeros((team.size, n, LANES)), np.zeros((team.size, 1, LANES))
         _move(team, kernel.load, amplitudes, first, re, im)
         kernel.matrices(ops, atoms, fixed, half[first // LANES], u)
         for p in range(len(passes)):
@@ -93,7 +93,7 @@ def _backward_shared(
     flips = np.empty((n, 2, LANES), dtype)
     high, low = np.empty((1 << (n - n // 2), LANES), dtype), np.empty((1 << (n // 2), LANES), dtype)
     for first in range(0, tiles * LANES, LANES):
-        sums = np.zeros((team.size, len(ops), 2, 4, LANES), dtype)
+        sums = np.zeros((team.size, len(ops), 2, 4, LANES))
         for amplitudes, parts in ((state, (re, im)), (cotangent, (lr, li))):
             _move(team, kernel.load, amplitudes, first, *parts)
         if len(cotangent) == 0:
