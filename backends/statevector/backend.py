@@ -99,8 +99,10 @@ class StatevectorBackend(Backend[StatevectorState]):
         if self._uses_kernel(angles.device):
             moments = None
             if self._gradient == "reversible" and torch.is_grad_enabled():
-                goes_on = state.moment is not None and state.moment.is_of(state.amplitudes)
-                moments = state.moment if goes_on else Moment(state.amplitudes.detach()), Moment(None)
+                moment = state.moment
+                if moment is None or not moment.is_of(state.amplitudes):
+                    moment = Moment(state.amplitudes.detach())
+                moments = moment, Moment(None)
             amplitudes, z = compiled_step(state.amplitudes, angles, self._kernel_program, moments)
             return StatevectorState(self.n_qubits, amplitudes, moments[1] if moments else None), z
         amplitudes, z = self._contraction.step(state.amplitudes, angles)
