@@ -111,6 +111,11 @@ class LanguageModel(TextTask):
         self._begin("test", batch, batch_idx)
         super().test_step(batch, batch_idx)
 
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the logits of one segment, which goes on from the one before."""
+        self._begin("predict", batch, batch_idx)
+        return super().predict_step(batch, batch_idx)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep also the state at which training stopped."""
         super().on_save_checkpoint(checkpoint)

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset, Sampler
 
 from backends.errors import InvalidInput, require_positive_int
 
@@ -67,6 +66,11 @@ class EpochBatches(Sampler[list[int]]):
             )
         self._rank, self._processes = rank, processes
 
+    @property
+    def sampler(self) -> EpochBatches:
+        """Return this object: Lightning tells the epoch to the sampler of a batch sampler."""
+        return self
+
     def __len__(self) -> int:
         """Return the number of batches of a whole epoch, also while one is being continued."""
         whole, left = divmod(self.size, self.batch_size)
@@ -109,17 +113,30 @@ def share(samples: int, processes: int, rank: int) -> slice:
     return slice(first, first + each + (rank < left))
 
 
-class ResumableLoader(DataLoader[Batch]):
-    """A data loader that tells its position, in the form that Lightning recognises as resumable.
+class ResumableLoader:
+    """The batches of a data set, with their position, in the form that Lightning recognises as resumable.
 
-    It works in the main process: the data are in memory, and a worker that reads ahead would have to be rewound.
+    No `DataLoader`: the data are in memory, a worker that reads ahead would have to be rewound, and Lightning would
+    build it anew to predict. It draws nothing from the global random state: a resumed run sees the same dropout masks.
     """
 
     def __init__(self, dataset: BatchDataset, batches: EpochBatches) -> None:
-        # Without a generator of its own, every pass would draw a seed from the global random state, and a resumed
-        # run would see other dropout masks than an uninterrupted one.
-        super().__init__(dataset, sampler=batches, batch_size=None, generator=torch.Generator())
+        self._dataset = dataset
         self.batches = batches
+
+    @property
+    def batch_sampler(self) -> EpochBatches:
+        """The batches, by the name under which Lightning looks for what it tells the epoch."""
+        return self.batches
+
+    def __len__(self) -> int:
+        """Return the number of batches of a whole epoch."""
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield the batches that are left of the epoch."""
+        for indices in self.batches:
+            yield self._dataset[indices]
 
     def state_dict(self) -> dict[str, int]:
         """Return the position in the epoch."""
@@ -170,8 +187,12 @@ class SequenceData(LightningDataModule):
         return {}
 
     def train_dataloader(self) -> ResumableLoader:
-        """Return the training batches, from the position of the checkpoint if one was loaded."""
-        self._train_loader = self._loader("train", self.train_order)
+        """Return the training batches, from the position of the checkpoint if one was loaded.
+
+        With the trainer's `overfit_batches`, the same ones in every epoch.
+        """
+        overfits = getattr(self.trainer, "overfit_batches", 0) > 0
+        self._train_loader = self._loader("train", "fixed" if overfits else self.train_order)
         if self._position is not None:
             self._train_loader.load_state_dict(self._position)
         return self._train_loader
@@ -183,6 +204,10 @@ class SequenceData(LightningDataModule):
     def test_dataloader(self) -> ResumableLoader:
         """Return the test batches."""
         return self._loader("test", "fixed")
+
+    def predict_dataloader(self) -> ResumableLoader:
+        """Return what `Trainer.predict` reads: the test batches."""
+        return self.test_dataloader()
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint must know of the data: the position in the epoch, and the data's sha256."""

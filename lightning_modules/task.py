@@ -244,6 +244,12 @@ class SequenceTask(LightningModule):
         """Record one test batch."""
         self._step(batch, "test")
 
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the logits of a batch, as the test computes them; records nothing."""
+        outputs, state = self._outputs(batch[0], self.initial_state("predict"))
+        self.keep_state("predict", state)
+        return outputs
+
     def on_train_epoch_end(self) -> None:
         """Log the training metrics of the epoch."""
         self._log_epoch("train")

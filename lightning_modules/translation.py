@@ -182,6 +182,10 @@ class Translator(SequenceTask):
         if batch_idx == 0:
             self._drawn = self._maps(batch[0][:DRAWN], tokens[:DRAWN])
 
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the translations of a batch as token numbers (batch, steps), with the end, padded."""
+        return cast(Tensor, self(batch[0]))
+
     def on_test_epoch_end(self) -> None:
         """Log the test metrics; write translations and attention maps into the run's folder."""
         super().on_test_epoch_end()
