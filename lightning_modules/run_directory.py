@@ -188,9 +188,9 @@ def write_partial(path: Path, content: str | bytes) -> Path:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
-    except OSError:
+    except OSError as error:
         partial.unlink(missing_ok=True)  # a full disk needs the room
-        raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a failed write does not name the file
     return partial
 
 

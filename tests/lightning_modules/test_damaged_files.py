@@ -123,6 +123,7 @@ def test_a_full_disk_ends_a_run_in_one_sentence(
     told = capsys.readouterr().err.strip().splitlines()[-1]
     assert told.startswith("stopped: a file could not be written")
     assert os.strerror(code) in told
+    assert f"{name}): " in told
     run = only_run(tmp_path / "runs")
     assert not (run / "result.json").exists()
     assert not list(run.rglob("*.partial"))
