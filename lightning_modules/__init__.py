@@ -30,6 +30,7 @@ cli.py            the command line: exit codes; task_cli.py: its commands fit, v
 runs.py           the same commands for other programs, and trained runs taken up from a checkpoint
 command_line.py   what stands on a command line before settings are parsed
 errors.py         why a run stopped, or did not start
+trainer_settings.py    Lightning's settings: the user's, those withheld and why, what is checked before work
 refusals.py       one sentence for every setting that cannot be used
 configs/          the shipped configurations
 """

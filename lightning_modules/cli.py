@@ -52,6 +52,9 @@ def exit_code(run: Callable[[], None]) -> int:
         return _complain(RuntimeError("interrupted"), 130)
     except SystemExit as end:  # from --help
         return end.code if isinstance(end.code, int) else 0
+    except Exception as fault:
+        fault.add_note("This is a fault of tnqrnn, not of what was asked for: please report it, with the lines above.")
+        raise
     return 0
 
 

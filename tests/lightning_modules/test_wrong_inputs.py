@@ -182,5 +182,6 @@ def test_every_setting_of_lightnings_trainer_is_the_users_or_withheld_for_a_reas
 
 def test_a_fault_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lightning_modules.task, "create_cell", None)  # what a line of ours calls
-    with pytest.raises(TypeError, match="not callable"):
+    with pytest.raises(TypeError, match="not callable") as fault:
         main(FIT.split())
+    assert "please report it" in fault.value.__notes__[0]
