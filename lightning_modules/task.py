@@ -88,7 +88,8 @@ class SequenceTask(LightningModule):
 
     Raises:
         InvalidInput: A setting that no cell can be built from.
-        TrainingStopped: The loss became NaN or infinite in training, or the truncation error exceeds its budget.
+        TrainingStopped: Loss or gradient became NaN or infinite in training, or the truncation error exceeds its
+            budget.
     """
 
     def __init__(
@@ -232,9 +233,18 @@ class SequenceTask(LightningModule):
         """Return the loss of one batch."""
         loss = self._step(batch, "train")
         whole, scale = self._of_all_processes(loss, self.weight(batch))
-        self._require_finite(whole)
+        self._require_finite("loss", whole)
         self.log("train_loss_step", whole, on_step=True, on_epoch=False, prog_bar=True)
         return loss if scale == 1 else loss * scale
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Refuse a gradient that is not finite: one step with it would make every weight NaN."""
+        gradients = [parameter.grad for parameter in self.parameters() if parameter.grad is not None]
+        scaled = (
+            getattr(self.trainer.precision_plugin, "scaler", None) is not None
+        )  # it leaves such a step out by itself
+        if gradients and not scaled:
+            self._require_finite("norm of the gradient", torch.nn.utils.get_total_norm(gradients))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Record one validation batch."""
@@ -410,10 +420,10 @@ class SequenceTask(LightningModule):
                 "state_depolarising; use depolarising."
             )
 
-    def _require_finite(self, loss: Tensor) -> None:
-        if not torch.isfinite(loss):
+    def _require_finite(self, name: str, value: Tensor) -> None:
+        if not torch.isfinite(value):
             raise TrainingStopped(
-                f"{type(self).__name__}: the loss became {loss.item()} at step {self.global_step}; lower "
+                f"{type(self).__name__}: the {name} became {value.item()} at step {self.global_step}; lower "
                 f"model.learning_rate (now {self.hparams['learning_rate']}) or set trainer.gradient_clip_val.",
                 everywhere=True,
             )

@@ -1,7 +1,8 @@
 """Sums over 2**n terms in single precision: right to 1e-6, however many qubits.
 
-RY(a) on every qubit gives product states whose amplitudes are right to the last bit or two, so that what is wrong is the
-sum. By hand: X = sin a, Y = 0, Z = cos a for every qubit, and dX/da = cos a, dZ/da = -sin a in the qubit's own angle.
+RY(a) on every qubit gives product states whose amplitudes are right to the last bit or two, so that what is wrong is
+the sum. By hand: X = sin a, Y = 0, Z = cos a for every qubit, and dX/da = cos a, dZ/da = -sin a in the qubit's own
+angle.
 """
 
 from __future__ import annotations

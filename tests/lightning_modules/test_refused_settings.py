@@ -91,7 +91,26 @@ def test_diverging_training_stops_with_one_sentence(tmp_path: Path, capsys: pyte
 def test_a_loss_that_is_no_number_says_what_to_do(loss: float) -> None:
     task = DigitsClassifier(input_size=8, output_size=10, n_qubits=2)
     with pytest.raises(TrainingStopped, match=r"the loss became (nan|inf) at step 0; lower model.learning_rate"):
-        task._require_finite(torch.tensor(loss))
+        task._require_finite("loss", torch.tensor(loss))
+
+
+def test_a_gradient_that_is_no_number_never_reaches_the_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The loss is finite at every step; the gradient of the fourth has an infinite entry, as one that explodes has."""
+
+    def explode(task: DigitsClassifier) -> None:
+        if task.global_step == 3:
+            task.head.weight.grad[0, 0] = float("inf")
+
+    monkeypatch.setattr(DigitsClassifier, "on_after_backward", explode)
+    assert main(["fit", *SMALL, "--runs", str(tmp_path), "--checkpoint_every", "1"]) == 1
+    told = capsys.readouterr().err
+    assert "the norm of the gradient became inf at step 3; lower model.learning_rate" in told
+    [last] = tmp_path.glob("*/checkpoints/last.ckpt")
+    checkpoint = torch.load(last, weights_only=True)
+    assert checkpoint["global_step"] == 3
+    assert all(bool(torch.isfinite(weight).all()) for weight in checkpoint["state_dict"].values())
 
 
 @pytest.mark.parametrize(
