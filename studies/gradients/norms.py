@@ -69,6 +69,8 @@ def unrolled(cell: nn.Module, x: Tensor) -> tuple[list[Any], Tensor]:
     readouts, state = [], None
     for t in range(x.shape[1]):
         z, state = cell(x[:, t : t + 1], state)
+        if isinstance(state, State):  # read again by the next timestep, so that all of the past goes through the state
+            state = state.measured(None)
         states.append(state)
         readouts.append(z)
     return states, torch.cat(readouts, 1)
