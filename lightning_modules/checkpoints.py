@@ -24,9 +24,11 @@ from lightning_modules.checkpoint_files import CheckpointFiles
 from lightning_modules.errors import TrainingStopped
 from lightning_modules.exact_resume import (
     begin_next_epoch,
+    begin_with_validation,
     complete_epoch,
     decisions,
     goes_on,
+    is_over,
     log_ahead,
     take_up_decisions,
 )
@@ -38,7 +40,9 @@ MONITOR = "val_loss"
 
 
 class RunCheckpoint(Checkpoint):
-    """Write `last.ckpt` after every epoch (and every `every_n_steps` steps), `best.ckpt` at a new lowest `val_loss`.
+    """Write `last.ckpt` before a validation, after every epoch and every `every_n_steps` steps, and `best.ckpt`.
+
+    `best.ckpt` is written at a new lowest `val_loss`.
 
     A checkpoint holds the states of all random generators, of every process, and what `exact_resume` lists, so that a
     resumed run ends with the same weights, bit for bit, as one that was never interrupted. Resumed by another number of
@@ -56,8 +60,8 @@ class RunCheckpoint(Checkpoint):
         self._seconds_before = 0.0
         self._started: float | None = None
         self._leaves = False
-        self._test_batches = 0  # that every process has
         self.has_begun = False  # to train, with everything restored
+        self._batches = 0  # of a validation or a test: those that every process has, after which it may leave
         self._random_states: list[dict[str, Any]] | None = None  # by rank
         self._decisions: dict[str, Any] = {}
 
@@ -86,6 +90,8 @@ class RunCheckpoint(Checkpoint):
         """Sign the checkpoint with the run it belongs to, and with its settings as YAML."""
         signature = {"task": self.task, "config_hash": self.run.config_hash, "config": self.config}
         checkpoint["tnqrnn"] = {**signature, "decisions": decisions(trainer)}
+        if trainer.validating:
+            begin_with_validation(checkpoint)
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Take up what was decided; it counts when the fit starts."""
@@ -127,6 +133,28 @@ class RunCheckpoint(Checkpoint):
         if self._leaves:
             _leave(trainer, self.run)
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write `last.ckpt`, to resume with the validation: it may be long, and is not worth an epoch."""
+        self._batches = 0
+        if is_over(trainer):  # a resumed run would not even begin with it
+            return
+        self._batches = min(gathered(int(sum(trainer.num_val_batches))))
+        self._save(trainer, self.run.last)
+        _leave_if_asked(trainer, self.run)
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Leave the validation, which a resumed run begins with."""
+        if batch_idx < self._batches:  # all processes are asked, so all must be there to answer
+            _leave_if_asked(trainer, self.run, listen=False)
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write `best.ckpt` if the validation loss is the lowest so far, then `last.ckpt`."""
         score = trainer.callback_metrics.get(MONITOR)
@@ -138,7 +166,7 @@ class RunCheckpoint(Checkpoint):
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave before the test if asked to; a resumed run has only that to do."""
-        self._test_batches = min(gathered(int(sum(trainer.num_test_batches))))
+        self._batches = min(gathered(int(sum(trainer.num_test_batches))))
         _leave_if_asked(trainer, self.run)
 
     def on_test_batch_end(
@@ -151,7 +179,7 @@ class RunCheckpoint(Checkpoint):
         dataloader_idx: int = 0,
     ) -> None:
         """Leave the test, which a resumed run repeats."""
-        if batch_idx < self._test_batches:  # all processes are asked, so all must be there to answer
+        if batch_idx < self._batches:
             _leave_if_asked(trainer, self.run, listen=False)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -9,6 +9,7 @@ The inventory, by who keeps it:
     the decision to stop, the last metrics that callbacks monitor      here
     what is logged right after a checkpoint is written                 here: logged before
     the place in the loop under trainer.max_steps                      here
+    that a validation is still to come                                 here
 """
 
 from __future__ import annotations
@@ -35,8 +36,12 @@ def goes_on(trainer: Trainer, batch_idx: int) -> bool:
 
     If not, what comes next is validation and the end of the epoch, and Lightning would resume behind them.
     """
-    last = batch_idx + 1 >= trainer.num_training_batches
-    return not (last or trainer.should_stop or 0 <= trainer.max_steps <= trainer.global_step)
+    return batch_idx + 1 < trainer.num_training_batches and not is_over(trainer)
+
+
+def is_over(trainer: Trainer) -> bool:
+    """Whether no step follows, in this epoch or another; only trainer.max_epochs is not asked here."""
+    return trainer.should_stop or 0 <= trainer.max_steps <= trainer.global_step
 
 
 def log_ahead(trainer: Trainer) -> None:
@@ -49,6 +54,16 @@ def log_ahead(trainer: Trainer) -> None:
         for logger in trainer.loggers:
             values: dict[str, Any] = {**connector.metrics["log"], "epoch": trainer.current_epoch}
             logger.log_metrics(values, step=trainer.global_step - 1)
+
+
+def begin_with_validation(checkpoint: dict[str, Any]) -> None:
+    """Let a run that resumes from this checkpoint begin with the validation at the end of the epoch.
+
+    Written as the loop has it within the first batch of a validation: that, Lightning takes up from the first batch on.
+    """
+    counts = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
+    progress = {"total": counts, "current": dict(counts), "is_last_batch": False}
+    checkpoint["loops"]["fit_loop"]["epoch_loop.val_loop.batch_progress"] = progress
 
 
 def begin_next_epoch(trainer: Trainer) -> None:

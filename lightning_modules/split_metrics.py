@@ -62,14 +62,14 @@ class SplitMetrics(nn.Module):
 
     def accumulated(self) -> dict[str, dict[str, Any]]:
         """Return what was accumulated so far in this process, for a checkpoint in the middle of an epoch."""
-        return {name: deepcopy(metric.metric_state) for name, metric in self._metrics().items()}
+        return {name: _state(metric) for name, metric in self._metrics().items()}
 
     def accumulated_by_all(self) -> dict[str, dict[str, Any]]:
         """Return the same of all processes together; each must call it."""
         accumulated = {}
         for name, metric in self._metrics().items():
             with metric.sync_context(should_sync=connected(), should_unsync=connected()):
-                accumulated[name] = deepcopy(metric.metric_state)
+                accumulated[name] = _state(metric)
         return accumulated
 
     def restore(self, accumulated: dict[str, dict[str, Any]]) -> None:
@@ -80,3 +80,8 @@ class SplitMetrics(nn.Module):
 
     def _metrics(self) -> dict[str, Metric]:
         return {name: module for name, module in self.named_modules() if isinstance(module, Metric)}
+
+
+def _state(metric: Metric) -> dict[str, Any]:
+    """Return what is in a metric, and how often it was updated: restored at the end of an epoch, it may compute."""
+    return {**deepcopy(metric.metric_state), "_update_count": metric.update_count}

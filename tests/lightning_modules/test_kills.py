@@ -125,8 +125,9 @@ def killed_and_resumed(root: Path, kill: Kill, rule: str, moment: str, times: in
         ("max_epochs", "before training_step", 5, 1),  # in the second epoch
         ("max_epochs", "after on_train_batch_end", 4, 1),  # saved, and the step not logged yet
         ("max_epochs", "after on_train_epoch_end", 2, 0),  # saved, and the epoch not logged yet
-        ("max_epochs", "after replace", 3, 0),  # config.yaml, env.json, best.ckpt; no last.ckpt
-        ("max_epochs", "before validation_step", 4, 2),
+        ("max_epochs", "after replace", 4, 0),  # config.yaml, env.json, last.ckpt, best.ckpt
+        ("max_epochs", "before validation_step", 4, 2),  # a validation is repeated
+        ("max_steps", "after validation_step", 1, 0),
         ("max_steps", "before training_step", 4, 0),  # after the first epoch
         ("max_steps", "before test_step", 2, 0),
         ("max_steps in an epoch", "before on_train_epoch_end", 2, 1),  # the last step of all

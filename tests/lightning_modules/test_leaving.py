@@ -31,6 +31,7 @@ MOMENTS: dict[str, tuple[Any, str, int, int]] = {
     "last step of an epoch": (SequenceTask, "training_step", 5, 5),
     "last step of all": (SequenceTask, "training_step", 10, 10),
     "validation": (SequenceTask, "validation_step", 1, 5),
+    "last validation": (SequenceTask, "validation_step", 4, 10),
     "test": (SequenceTask, "test_step", 1, 10),
 }
 
