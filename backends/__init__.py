@@ -12,5 +12,8 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     from importlib import import_module
+    from importlib.util import find_spec
 
+    if find_spec(f"backends.{name}") is not None:  # `from backends import errors` asks here first
+        raise AttributeError(name)
     return getattr(import_module("backends.facade"), name)

@@ -118,7 +118,7 @@ def require_trainable(trainer: Trainer, model: SequenceTask, data: SequenceData)
         raise InvalidInput(f"trainer: gradient_clip_val must be at least 0, got {trainer.gradient_clip_val}.")
     for timer in (callback for callback in _callbacks(trainer) if isinstance(callback, Timer)):
         left = timer.time_remaining()
-        if left is not None and left <= 0:
+        if left is not None and left + timer.time_elapsed() <= 0:  # a resumed run may have used all of its time
             raise InvalidInput("trainer: max_time is over before it begins; give a time above 0, as DD:HH:MM:SS.")
     for split in ("train", "test"):
         _require_batches(split, getattr(trainer, f"limit_{split}_batches"), data)

@@ -18,8 +18,12 @@ except PackageNotFoundError:  # used from a source tree that was never installed
 
 def __getattr__(name: str) -> Any:
     from importlib import import_module
+    from importlib.util import find_spec
 
     from tnqrnn.namesakes import require_ours
+
+    if find_spec(f"tnqrnn.{name}") is not None:  # `from tnqrnn import signals` asks here first
+        raise AttributeError(name)
 
     require_ours("backends")
     return getattr(import_module("tnqrnn.facade"), name)

@@ -51,7 +51,8 @@ def listening() -> Iterator[None]:
     finally:
         _asked, _listens = None, False
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # see `ignore_termination`
+                signal.signal(number, handler)
 
 
 def listen_again() -> None:
@@ -95,7 +96,7 @@ def told(number: int) -> str:
 
 
 def ignore_termination() -> None:
-    """Ignore SIGTERM from now on: this process is about to end by itself."""
+    """Ignore SIGTERM from now on, to the last moment of the process: it is about to end by itself."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 

@@ -31,8 +31,8 @@ def show(plan: Plan, at_a_time: int, console: Console) -> None:
         if number < _SHOWN or number >= _SHOWN + max(0, left_out) or left_out == 1:
             table.add_row(*(_text(cell.settings.get(name)) for name in names), *_cost(plan, cell))
     console.print(table)
-    to_do = [cell for cell in plan.cells if not cell.directory.is_done() and plan.over_budget(cell) is None]
-    done = sum(cell.directory.is_done() for cell in plan.cells)
+    to_do = [cell for cell in plan.cells if not cell.directory.result.exists() and plan.over_budget(cell) is None]
+    done = sum(cell.directory.result.exists() for cell in plan.cells)
     seconds = sum(cell.price.seconds for cell in to_do)
     largest = max((cell.price.bytes for cell in to_do), default=0)
     console.print(
@@ -53,7 +53,7 @@ def _cost(plan: Plan, cell: Cell) -> list[str]:
 
 
 def _state(plan: Plan, cell: Cell) -> str:
-    if cell.directory.is_done():
+    if cell.directory.result.exists():
         return "done"
     if plan.over_budget(cell):
         return "over budget"

@@ -46,7 +46,7 @@ def _row(cell: Cell) -> dict[str, Any]:
         return {**row, **fixed, **_flat(result["values"])}
     failure = read_failure(path / "failure.json")
     missing = "its result.json cannot be read; the same command measures it again."
-    if not cell.directory.is_done():
+    if not cell.directory.result.exists():
         missing = "it was not measured yet."
     status, error = (failure.status, failure.error) if failure else (MISSING, missing)
     return {**row, "status": status, "error": error, "seconds": None, "threads": None, "folder": str(path)}

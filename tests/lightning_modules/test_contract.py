@@ -73,22 +73,6 @@ def test_a_baseline_that_fails_is_a_sentence_in_the_result(
     assert result["no_baselines"] in capsys.readouterr().out
 
 
-def test_texts_of_one_class_end_with_a_result(tmp_path: Path) -> None:
-    folder = tmp_path / "reviews"
-    folder.mkdir()
-    for split, labels in (("train", [1]), ("validation", [1]), ("test", [0, 1])):
-        lines = [
-            json.dumps({"text": f"word{number % 3} good", "label": labels[number % len(labels)]}) for number in range(8)
-        ]
-        (folder / f"{split}.jsonl").write_text("\n".join(lines))
-    arguments = ["fit", "--config", "sentiment", "--data.source", str(folder), "--runs", str(tmp_path / "runs")]
-    arguments += ["--model.n_qubits", "2", "--trainer.max_epochs", "1", "--data.batch_size", "4"]
-    assert main(arguments) == 0
-    result = json.loads((only_run(tmp_path / "runs") / "result.json").read_text())
-    assert "needs samples of at least 2 classes" in result["no_baselines"]
-    assert main(arguments) == 0  # and it is done
-
-
 def test_a_picture_that_cannot_be_drawn_does_not_cost_the_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -101,8 +85,3 @@ def test_a_picture_that_cannot_be_drawn_does_not_cost_the_result(
     assert main([*arguments, "--trainer.limit_test_batches", "1", "--data.batch_size", "4"]) == 0
     assert (only_run(tmp_path / "runs") / "result.json").exists()
     assert "attention.png could not be drawn (RuntimeError: no font)" in caplog.text
-
-
-def test_a_run_that_is_not_tested_has_a_result(fit: Fit, tmp_path: Path) -> None:
-    assert fit("--trainer.limit_test_batches", "0") == 0
-    assert json.loads((only_run(tmp_path / "runs") / "result.json").read_text())["metrics"] == {}

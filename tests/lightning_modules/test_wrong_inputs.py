@@ -84,7 +84,7 @@ REQUESTS = [
         FIT + "--trainer.callbacks EarlyStopping --trainer.callbacks.monitor val_loss --trainer.callbacks.mode foo",
         "`mode` can be min, max, got foo",
     ),
-    (FIT + "--trainer.callbacks Timer --trainer.callbacks.duration 1", "cannot be written into config.yaml"),
+    (FIT + "--trainer.callbacks Timer --trainer.callbacks.duration 1", "cannot be written to config.yaml"),
     (FIT + "--trainer.callbacks 3", "trainer.callbacks"),
     # Settings that are withheld on purpose.
     (FIT + "--trainer.logger true", "'--trainer.logger' cannot be set: metrics are always written to metrics.jsonl"),
