@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-BLOCK_BITS = 6
+BLOCK_BITS = 4
 BLOCK = 1 << BLOCK_BITS
 
 

@@ -96,7 +96,7 @@ def _atom_gradients(atoms, first, last, turns, half, frame, g):
         if kind == FIXED:
             _turn_frame_fixed(turns[slot], frame)
             continue
-        weight = sign * frame.dtype.type(0.5)
+        weight = sign * 0.5
         axis = 0 if kind == RX else 1 if kind == RY else 2
         for b in range(LANES):
             g[slot, b] += weight * frame[axis, b]
@@ -110,7 +110,8 @@ def _atom_gradients(atoms, first, last, turns, half, frame, g):
 def pair_gradients(op, atoms, turns, half, sums, g):
     """Add the angles' gradients to g (n_angles, LANES), from sums (2, 4, LANES).
 
-    The sums of either matrix: Im(lambda^dagger sigma psi) behind it for X and Y, and of both diagonal entries.
+    Both are in double precision. The sums of either matrix: Im(lambda^dagger sigma psi) behind it for X and Y, and of
+    both diagonal entries.
     """
     for which in range(2):
         for b in range(LANES):

@@ -12,9 +12,9 @@ follow (see `atoms`).
 **Cache blocking.** The operations are grouped into passes that touch few qubits. A pass copies the 2**k rows that these
 qubits span into a buffer that stays in the first-level cache, carries out all its operations there, and writes back.
 
-**Sums over 2**n terms.** Readouts, norm and the numbers behind the angles' gradients are added up in the state's
-precision over one block (at most 2**7 pairs of rows), and in double precision over the blocks: added up one by one in
-single precision they would be wrong by 2**n roundings.
+**Sums over 2**n terms**, readouts, norm and the numbers behind the angles' gradients, are added up in the state's
+precision over short runs, and in double precision over the runs (see `simd.Sums`): added up one by one in single
+precision they would be off by up to 2**n roundings.
 
 Programs are interpreted: a new circuit compiles nothing. The functions release the interpreter lock.
 """
@@ -81,22 +81,6 @@ def _unapply_pairs(re, im, lr, li, rows, op, u, sums):
 
 
 @inner
-def _clear(part):
-    """Set a block's sums (rows, LANES) to zero."""
-    for k in range(part.shape[0]):
-        for b in range(LANES):
-            part[k, b] = 0
-
-
-@inner
-def _add(part, total):
-    """Add a block's sums (rows, LANES) to those of all blocks, in double precision."""
-    for k in range(part.shape[0]):
-        for b in range(LANES):
-            total[k, b] += part[k, b]
-
-
-@inner
 def _gather(source_re, source_im, base, rows, block_re, block_im):
     """Copy the rows base + rows of a state into a block."""
     for j in range(rows.shape[0]):
@@ -137,7 +121,6 @@ def run_pass(re, im, n, passes, p, offsets, readouts, ops, u, first_block, last_
     if width < n:
         block_re = np.empty((rows, LANES), re.dtype)
         block_im = np.empty((rows, LANES), re.dtype)
-    part = np.empty((2, LANES), re.dtype)
     for block in range(first_block, last_block):
         base = _spread(block, ~mask, n)
         if width < n:
@@ -145,9 +128,7 @@ def run_pass(re, im, n, passes, p, offsets, readouts, ops, u, first_block, last_
         for o in range(first, last):
             _apply_pairs(block_re, block_im, rows, ops[o], u[o])
         for r in range(first_read, last_read):
-            _clear(part)
-            readout_pairs(block_re, block_im, rows // 2, readouts[r, 1], part)
-            _add(part, flips[readouts[r, 0]])
+            readout_pairs(block_re, block_im, rows // 2, readouts[r, 1], flips[readouts[r, 0]])
         if width < n and last > first:
             _scatter(block_re, block_im, base, rows_of, re, im)
 
@@ -171,7 +152,6 @@ def unrun_pass(
         block_im = np.empty((rows, LANES), re.dtype)
         block_lr = np.empty((rows, LANES), re.dtype)
         block_li = np.empty((rows, LANES), re.dtype)
-    part = np.empty((2, 4, LANES), re.dtype)
     for block in range(first_block, last_block):
         base = _spread(block, ~mask, n)
         if width < n:
@@ -183,11 +163,7 @@ def unrun_pass(
             weights = flips[readouts[r, 0]]
             flip_pairs(block_re, block_im, block_lr, block_li, rows // 2, readouts[r, 1], weights)
         for o in range(last - 1, first - 1, -1):
-            _clear(part[0])
-            _clear(part[1])
-            _unapply_pairs(block_re, block_im, block_lr, block_li, rows, ops[o], u[o], part)
-            _add(part[0], sums[o, 0])
-            _add(part[1], sums[o, 1])
+            _unapply_pairs(block_re, block_im, block_lr, block_li, rows, ops[o], u[o], sums[o])
         if width < n:
             _scatter(block_lr, block_li, base, rows_of, lr, li)
             if last > first:
@@ -243,19 +219,17 @@ def weigh(re, im, n, begin, end, z, norm):
     bits = min(n, _CHUNK_BITS)
     chunk = 1 << bits
     weights = np.empty((chunk, LANES), re.dtype)
-    part = np.empty((1, LANES), re.dtype)
     for first in range(begin, end, chunk):
         square_rows(re, im, first, chunk, weights)
         for bit in range(bits):
             q = n - 1 - bit
-            _clear(part)
-            fold_rows(weights, chunk >> (bit + 1), part)
-            _add(part, z[q : q + 1])
+            fold_rows(weights, chunk >> (bit + 1), z[q : q + 1])
         for bit in range(bits, n):
             q = n - 1 - bit
             for b in range(LANES):
                 z[q, b] += weights[0, b] if not first >> bit & 1 else -weights[0, b]
-        _add(weights[:1], norm)
+        for b in range(LANES):
+            norm[0, b] += weights[0, b]
 
 
 @jit
