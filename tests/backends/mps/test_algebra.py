@@ -1,0 +1,168 @@
+"""Operations of `backends.mps.algebra` and `tiles`, one by one, against a few lines of NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends.mps import algebra, decomposition, tiles
+from backends.statevector.simd import LANES
+from tests.backends import naive
+from tests.backends.areas import (
+    LAYOUTS,
+    PRECISIONS,
+    Array,
+    Matrix,
+    Numbers,
+    compiled,
+    empty_matrix,
+    empty_rows,
+    random_complex,
+    random_real,
+    real_rows,
+    rounding,
+)
+
+pytestmark = pytest.mark.parametrize("dtype", PRECISIONS, ids=["single", "double"])
+# Rows and columns; products take one more number, of terms. Odd and even ones: tiles of 2 x 2 have edges.
+SHAPES = [(1, 1), (2, 3), (3, 2), (4, 4), (5, 1)]
+
+
+def layouts(*shift: int) -> list[str]:
+    """A layout for each operand, all different ones in turn."""
+    return [list(LAYOUTS)[k % len(LAYOUTS)] for k in shift]
+
+
+@pytest.mark.parametrize("adds", [0, 1], ids=["sets", "adds"])
+@pytest.mark.parametrize("terms", [1, 2, 5])
+@pytest.mark.parametrize(("m", "n"), SHAPES)
+@pytest.mark.parametrize("name", ["multiply", "multiply_conj_a", "multiply_conj_b"])
+def test_products(name: str, m: int, n: int, terms: int, adds: int, dtype: Any) -> None:
+    a, b, c = random_complex(1, m, terms), random_complex(2, terms, n), random_complex(3, m, n)
+    of_c, of_a, of_b = layouts(m, n + 1, terms + 2)
+    left, right = Matrix(a, dtype, of_a), Matrix(b, dtype, of_b)
+    out = Matrix(c, dtype, of_c) if adds else empty_matrix(m, n, dtype, of_c)
+    compiled(getattr(algebra, name))(*out.arguments, *left.arguments, *right.arguments, m, n, terms, adds)
+    product = naive.multiply(a.conj() if name == "multiply_conj_a" else a, b.conj() if name == "multiply_conj_b" else b)
+    sizes = naive.multiply(np.abs(a), np.abs(b)) + np.abs(c)
+    out.becomes(product + c if adds else product, rounding(dtype, 2 * terms + 1) * sizes)
+    left.stays()
+    right.stays()
+
+
+@pytest.mark.parametrize(("m", "n"), SHAPES)
+def test_copy_leaves_out_what_is_tiny(m: int, n: int, dtype: Any) -> None:
+    numbers = random_complex(4, m, n)
+    numbers[0, 0, 1:4] = 2**-10, -(2**-10) * 1j, 2**-9 + 2**-11 * 1j  # at the bound; below it: the last imaginary part
+    source, target = Matrix(numbers, dtype, "apart"), empty_matrix(m, n, dtype, "columns")
+    compiled(algebra.copy_lanes)(*source.arguments, *target.arguments, m, n, dtype(2**-10))
+    target.becomes(naive.without_tiny(numbers, 2**-10))
+    source.stays()
+
+
+@pytest.mark.parametrize(("m", "n"), SHAPES)
+def test_copy_is_exact(m: int, n: int, dtype: Any) -> None:
+    numbers = random_complex(4, m, n) * np.finfo(dtype).tiny * 2**20
+    source, target = Matrix(numbers, dtype, "columns"), empty_matrix(m, n, dtype, "apart")
+    compiled(decomposition.copy)(*source.arguments, *target.arguments, m, n)
+    target.becomes(numbers)
+    source.stays()
+
+
+@pytest.mark.parametrize("by_row", [0, 1])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("m", "n"), SHAPES)
+def test_scale(m: int, n: int, layout: str, by_row: int, dtype: Any) -> None:
+    numbers, weights = random_complex(5, m, n), random_real(6, m if by_row else 1)
+    x, factors = Matrix(numbers, dtype, layout), real_rows(weights, dtype)
+    compiled(algebra.scale_lanes)(*x.arguments, m, n, factors.array, by_row)
+    x.becomes(numbers * weights[:, None], rounding(dtype, 1) * np.abs(numbers))
+    factors.stays()
+
+
+@pytest.mark.parametrize(("m", "n"), SHAPES)
+def test_add_scaled(m: int, n: int, dtype: Any) -> None:
+    numbers, others, weight = random_complex(7, m, n), random_complex(8, m, n), random_real(9, 1)
+    x, y, factor = Matrix(numbers, dtype, "columns"), Matrix(others, dtype, "apart"), real_rows(weight, dtype)
+    compiled(algebra.add_scaled)(*x.arguments, *y.arguments, m, n, factor.array)
+    x.becomes(numbers + weight * others, rounding(dtype, 2) * (np.abs(numbers) + np.abs(others)))
+    y.stays()
+    factor.stays()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("m", "n"), SHAPES)
+def test_square_norms(m: int, n: int, layout: str, dtype: Any) -> None:
+    numbers = random_complex(10, m, n)
+    x, out = Matrix(numbers, dtype, layout), empty_rows(m, dtype, first=3)
+    compiled(algebra.square_norms)(*x.arguments, m, n, out.array, 3)
+    expected = naive.square_norms(numbers)
+    out.becomes(expected, rounding(dtype, 2 * n) * expected)
+    x.stays()
+
+
+@pytest.mark.parametrize(("m", "n"), SHAPES)
+def test_real_overlap(m: int, n: int, dtype: Any) -> None:
+    numbers, others = random_complex(11, m, n), random_complex(12, m, n)
+    x, y, out = Matrix(numbers, dtype, "columns"), Matrix(others, dtype, "apart"), empty_rows(1, dtype)
+    compiled(algebra.real_overlap)(*x.arguments, *y.arguments, m, n, out.array)
+    sizes = np.sum(np.abs(numbers) * np.abs(others), axis=(0, 1))
+    out.becomes(naive.real_overlap(numbers, others), rounding(dtype, 2 * m * n) * sizes)
+    x.stays()
+    y.stays()
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-4], ids=["exact", "damped"])
+@pytest.mark.parametrize("first", [0, 2])
+@pytest.mark.parametrize("stride", [3, 5])
+def test_divide_gaps(stride: int, first: int, noise: float, dtype: Any) -> None:
+    """Five values, another number of them kept in every lane, none twice; differences of 0.1 and more."""
+    s = np.array([1.0, 0.75, 0.5, 0.375, 0.125])[:, None] * (1 + np.arange(LANES))
+    kept = (np.arange(5)[:, None] < 1 + np.arange(LANES) % 3).astype(float)
+    m, n = 5 - first, 3
+    g = random_complex(13, m, n)
+    w = Numbers(g, dtype, 1 + stride * np.arange(m)[:, None] + np.arange(n))
+    values, keeps = real_rows(s, dtype), real_rows(kept, dtype)
+    compiled(algebra.divide_gaps)(w.array, 1, stride, values.array, keeps.array, first, m, n, dtype(noise))
+    expected = naive.divided_gaps(g, s, kept, first, noise)
+    w.becomes(expected, rounding(dtype, 20) * np.abs(expected))
+    values.stays()
+    keeps.stays()
+
+
+@pytest.mark.parametrize("gap", [0.0, 1e-12])
+def test_equal_values_are_not_divided_by(gap: float, dtype: Any) -> None:
+    """1 / (s_k - s_j) of values that are the same to `noise` is close to nothing; the sum of both is 2."""
+    s, kept, g = np.ones((2, LANES)), np.zeros((2, LANES)), random_complex(14, 1, 1)
+    s[1], kept[0] = 1 - gap, 1
+    w = Matrix(g, dtype)
+    values, keeps = real_rows(s, dtype), real_rows(kept, dtype)
+    compiled(algebra.divide_gaps)(w.array, 0, 1, values.array, keeps.array, 1, 1, 1, dtype(1e-6))
+    w.becomes(0, 1e-36 / 1e-24)  # gap^3 / noise^4
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5])
+def test_clear(rows: int, dtype: Any) -> None:
+    x = empty_rows(rows, dtype)
+    compiled(algebra.clear)(x.array, rows)
+    x.becomes(0)
+
+
+@pytest.mark.parametrize("sample", [0, 3, 8])
+@pytest.mark.parametrize(("start", "count"), [(0, 4), (1, 8), (3, 0)])
+def test_numbers_become_lanes_and_come_back(start: int, count: int, sample: int, dtype: Any) -> None:
+    """Of 10 samples of 9 numbers; lanes beyond the last sample repeat it, and write what it writes."""
+    batch = np.random.default_rng(15).uniform(-1, 1, (10, 9, 2)).astype(dtype)
+    whole, out = batch.copy(), np.full_like(batch, np.nan)
+    samples = np.minimum(sample + np.arange(LANES), 9)
+    expected = batch[samples, start : start + count].transpose(1, 2, 0).reshape(2 * count, LANES)
+    x = empty_rows(2 * count, dtype)
+    compiled(tiles.load_numbers)(batch, 10, 9, sample, start, count, x.array)
+    x.becomes(expected)
+    compiled(tiles.store_numbers)(out, 10, 9, sample, start, count, x.array)
+    back: Array = np.full_like(batch, np.nan)
+    back[samples, start : start + count] = batch[samples, start : start + count]
+    np.testing.assert_array_equal(out, back)
+    np.testing.assert_array_equal(batch, whole)
