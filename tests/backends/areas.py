@@ -10,12 +10,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pytest
 
 from backends.compiling import jit, strict_jit
 from backends.statevector.simd import LANES
 
 Array = np.ndarray[Any, Any]
-PRECISIONS = (np.float32, np.float64)
+in_both_precisions = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["single", "double"])
 # A matrix (m, n) in an array, as offset, stride of rows, stride of columns: row by row, transposed, and with gaps.
 LAYOUTS: dict[str, Callable[[int, int], tuple[int, int, int]]] = {
     "rows": lambda m, n: (0, n, 1),

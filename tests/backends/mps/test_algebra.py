@@ -12,20 +12,19 @@ from backends.statevector.simd import LANES
 from tests.backends import naive
 from tests.backends.areas import (
     LAYOUTS,
-    PRECISIONS,
     Array,
     Matrix,
     Numbers,
     compiled,
     empty_matrix,
     empty_rows,
+    in_both_precisions,
     random_complex,
     random_real,
     real_rows,
     rounding,
 )
 
-pytestmark = pytest.mark.parametrize("dtype", PRECISIONS, ids=["single", "double"])
 # Rows and columns; products take one more number, of terms. Odd and even ones: tiles of 2 x 2 have edges.
 SHAPES = [(1, 1), (2, 3), (3, 2), (4, 4), (5, 1)]
 
@@ -35,6 +34,7 @@ def layouts(*shift: int) -> list[str]:
     return [list(LAYOUTS)[k % len(LAYOUTS)] for k in shift]
 
 
+@in_both_precisions
 @pytest.mark.parametrize("adds", [0, 1], ids=["sets", "adds"])
 @pytest.mark.parametrize("terms", [1, 2, 5])
 @pytest.mark.parametrize(("m", "n"), SHAPES)
@@ -52,6 +52,7 @@ def test_products(name: str, m: int, n: int, terms: int, adds: int, dtype: Any) 
     right.stays()
 
 
+@in_both_precisions
 @pytest.mark.parametrize(("m", "n"), SHAPES)
 def test_copy_leaves_out_what_is_tiny(m: int, n: int, dtype: Any) -> None:
     numbers = random_complex(4, m, n)
@@ -62,6 +63,7 @@ def test_copy_leaves_out_what_is_tiny(m: int, n: int, dtype: Any) -> None:
     source.stays()
 
 
+@in_both_precisions
 @pytest.mark.parametrize(("m", "n"), SHAPES)
 def test_copy_is_exact(m: int, n: int, dtype: Any) -> None:
     numbers = random_complex(4, m, n) * np.finfo(dtype).tiny * 2**20
@@ -71,6 +73,7 @@ def test_copy_is_exact(m: int, n: int, dtype: Any) -> None:
     source.stays()
 
 
+@in_both_precisions
 @pytest.mark.parametrize("by_row", [0, 1])
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(("m", "n"), SHAPES)
@@ -82,6 +85,7 @@ def test_scale(m: int, n: int, layout: str, by_row: int, dtype: Any) -> None:
     factors.stays()
 
 
+@in_both_precisions
 @pytest.mark.parametrize(("m", "n"), SHAPES)
 def test_add_scaled(m: int, n: int, dtype: Any) -> None:
     numbers, others, weight = random_complex(7, m, n), random_complex(8, m, n), random_real(9, 1)
@@ -92,6 +96,7 @@ def test_add_scaled(m: int, n: int, dtype: Any) -> None:
     factor.stays()
 
 
+@in_both_precisions
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(("m", "n"), SHAPES)
 def test_square_norms(m: int, n: int, layout: str, dtype: Any) -> None:
@@ -103,6 +108,7 @@ def test_square_norms(m: int, n: int, layout: str, dtype: Any) -> None:
     x.stays()
 
 
+@in_both_precisions
 @pytest.mark.parametrize(("m", "n"), SHAPES)
 def test_real_overlap(m: int, n: int, dtype: Any) -> None:
     numbers, others = random_complex(11, m, n), random_complex(12, m, n)
@@ -114,6 +120,7 @@ def test_real_overlap(m: int, n: int, dtype: Any) -> None:
     y.stays()
 
 
+@in_both_precisions
 @pytest.mark.parametrize("noise", [0.0, 1e-4], ids=["exact", "damped"])
 @pytest.mark.parametrize("first", [0, 2])
 @pytest.mark.parametrize("stride", [3, 5])
@@ -132,6 +139,7 @@ def test_divide_gaps(stride: int, first: int, noise: float, dtype: Any) -> None:
     keeps.stays()
 
 
+@in_both_precisions
 @pytest.mark.parametrize("gap", [0.0, 1e-12])
 def test_equal_values_are_not_divided_by(gap: float, dtype: Any) -> None:
     """1 / (s_k - s_j) of values that are the same to `noise` is close to nothing; the sum of both is 2."""
@@ -143,6 +151,7 @@ def test_equal_values_are_not_divided_by(gap: float, dtype: Any) -> None:
     w.becomes(0, 1e-36 / 1e-24)  # gap^3 / noise^4
 
 
+@in_both_precisions
 @pytest.mark.parametrize("rows", [0, 1, 5])
 def test_clear(rows: int, dtype: Any) -> None:
     x = empty_rows(rows, dtype)
@@ -150,6 +159,7 @@ def test_clear(rows: int, dtype: Any) -> None:
     x.becomes(0)
 
 
+@in_both_precisions
 @pytest.mark.parametrize("sample", [0, 3, 8])
 @pytest.mark.parametrize(("start", "count"), [(0, 4), (1, 8), (3, 0)])
 def test_numbers_become_lanes_and_come_back(start: int, count: int, sample: int, dtype: Any) -> None:
