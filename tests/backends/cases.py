@@ -45,9 +45,17 @@ COMPLETE = (
 # brickwork; a ring's closing gate crosses every cut once more.
 FITTING = Setting("mps", {"max_bond": 4})
 STEPS_THAT_FIT = {"chain": 2, "ring": 1, "brickwork": 2}
-EXACT = (*COMPLETE, FITTING)
+# The same in torch operations. Only over several sites: a single one is handed to the statevector, whatever the engine.
+FITTING_IN_TORCH = Setting("mps", {"max_bond": 4, "engine": "contraction"})
+SEVERAL_SITES = (FITTING, FITTING_IN_TORCH)
+EXACT = (*COMPLETE, *SEVERAL_SITES)
 # Something is lost at (nearly) every step. Six sites, four, two.
-TRUNCATING = (Setting("mps", {"max_bond": 2}), Setting("mps", {"max_bond": 5}), Setting("mps", {"max_bond": 9}))
+TRUNCATING = (
+    Setting("mps", {"max_bond": 2}),
+    Setting("mps", {"max_bond": 5}),
+    Setting("mps", {"max_bond": 9}),
+    Setting("mps", {"max_bond": 5, "engine": "contraction"}),
+)
 
 
 def ansatz_circuit(topology: str, entangler: str = "crx", n_qubits: int = N_QUBITS, n_layers: int = 1) -> Circuit:

@@ -17,6 +17,7 @@ from tests.backends.cases import (
     EXACT,
     FITTING,
     N_QUBITS,
+    SEVERAL_SITES,
     STEPS_THAT_FIT,
     TRUNCATING,
     Loss,
@@ -97,7 +98,7 @@ def test_all_angles_zero(
 
 @pytest.mark.parametrize("entangler", ["crx", "rxx"])
 @pytest.mark.parametrize("steps", [3])
-@pytest.mark.parametrize("setting", [FITTING, TRUNCATING[0]], ids=str)
+@pytest.mark.parametrize("setting", [*SEVERAL_SITES, TRUNCATING[0]], ids=str)
 def test_all_angles_zero_read_out_at_several_sites(
     setting: Setting, dtype: torch.dtype, topology: str, entangler: str, steps: int, check: Check
 ) -> None:
@@ -112,7 +113,7 @@ def test_all_angles_zero_read_out_at_several_sites(
 @pytest.mark.parametrize("scale", [0.0, 3.0])
 def test_ghz(setting: Setting, dtype: torch.dtype, entangler: str, scale: float, check: Check) -> None:
     circuit = rotated(ghz(), entangler)
-    hidden = setting in (FITTING, HALVES) and entangler == "rxx" and scale == 0  # the known limit
+    hidden = setting in (*SEVERAL_SITES, HALVES) and entangler == "rxx" and scale == 0  # the known limit
     state_term = 0.0 if hidden else 1.0
     compare(circuit, setting, dtype, random_angles(circuit, 1, 2, scale=scale), check, state_term)
 
@@ -123,7 +124,7 @@ def test_equal_schmidt_values(setting: Setting, dtype: torch.dtype, scale: float
     """One Bell pair, and a layer of CRX on top: rank 4 of equal pairs at the middle cut."""
     circuit = rotated(bell_pairs(1), "crx")
     # The control of a CRX of angle zero is half of a pair there, and its target a product state: the known limit.
-    state_term = 0.0 if setting is FITTING and scale == 0 else 1.0
+    state_term = 0.0 if setting in SEVERAL_SITES and scale == 0 else 1.0
     compare(circuit, setting, dtype, random_angles(circuit, 1, 2, scale=scale), check, state_term)
 
 
@@ -211,7 +212,7 @@ def test_small_angles(scale: float, entangler: str, dtype: torch.dtype, topology
     """Between product states and generic ones. The readouts alone: see the limit above for angles of rounding size."""
     circuit = ansatz_circuit(topology, entangler)
     angles = random_angles(circuit, STEPS_THAT_FIT[topology], 2, scale=scale)
-    for setting in (COMPLETE[0], FITTING):
+    for setting in (COMPLETE[0], *SEVERAL_SITES):
         compare(circuit, setting, dtype, angles, check, state_term=0.0)
 
 

@@ -11,8 +11,8 @@ from tests import oracle
 from tests.backends.cases import (
     COMPLETE,
     EXACT,
-    FITTING,
     N_QUBITS,
+    SEVERAL_SITES,
     Loss,
     Setting,
     expect,
@@ -32,7 +32,7 @@ from tests.tolerances import GRADIENT, readout_tolerance, state_tolerance
 PAIRS = ((0, 1), (7, 5), (2, 3), (4, 3), (5, 3), (1, 6), (7, 0))
 # A product state before the gate has rank 1, after it at most 4, which FITTING holds. The last rotations make all
 # readouts depend on the gate.
-SETTINGS = (EXACT[0], EXACT[1], FITTING)
+SETTINGS = (EXACT[0], EXACT[1], *SEVERAL_SITES)
 
 
 def around(gate: str, qubits: tuple[int, ...], n_qubits: int = N_QUBITS) -> Circuit:

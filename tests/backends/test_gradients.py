@@ -11,8 +11,8 @@ from torch import Tensor
 from backends import Circuit
 from tests.backends.cases import (
     EXACT,
-    FITTING,
     N_QUBITS,
+    SEVERAL_SITES,
     TRUNCATING,
     Setting,
     ansatz_circuit,
@@ -53,7 +53,7 @@ def compare(setting: Setting, circuit: Circuit, angles: Tensor, check: Check) ->
     check(setting, torch.complex128, "differences", directional_error(loss, angles, found), DIFFERENCE)
 
 
-@pytest.mark.parametrize("setting", [EXACT[0], FITTING, *TRUNCATING], ids=str)
+@pytest.mark.parametrize("setting", [EXACT[0], *SEVERAL_SITES, *TRUNCATING], ids=str)
 @pytest.mark.parametrize("entangler", ["crx", "rxx"])
 def test_ansatz(setting: Setting, topology: str, entangler: str, check: Check) -> None:
     circuit = ansatz_circuit(topology, entangler)
