@@ -84,7 +84,7 @@ def tridiagonal(d: Array, e: Array) -> Array:
 
 
 def ql_step(t: Array) -> Array:
-    """L Q + mu where T - mu = Q L; mu is the eigenvalue of T's first 2 x 2 that is nearest to T_00 (Wilkinson's shift)."""
+    """L Q + mu where T - mu = Q L; mu is the eigenvalue of T's first 2 x 2 nearest to T_00 (Wilkinson's shift)."""
     nearest = np.argmin(np.abs(np.linalg.eigvalsh(t[:2, :2]) - t[0, 0]))
     shift = np.linalg.eigvalsh(t[:2, :2])[nearest] * np.eye(len(t))
     q, r = np.linalg.qr((t - shift)[::-1, ::-1])

@@ -54,7 +54,7 @@ def test_all_truncations_of_a_timestep_keep_to_the_target(engine: str, target: f
 @pytest.mark.parametrize("target", [1e-6, 1e-3, 1e-2, 1e-1])
 @pytest.mark.parametrize("max_bond", [2, 3])
 def test_one_truncation_is_the_best_that_the_target_allows(max_bond: int, target: float, engine: str) -> None:
-    """Four qubits have one bond then. The best state of a rank has lost the squares of the other Schmidt values of psi."""
+    """Four qubits have one bond then. The best state of a rank has lost the squares of the other Schmidt values."""
     circuit = Circuit(4).ry(0).ry(1).ry(2).ry(3).cry(0, 3).crx(1, 2).u3(0).u3(1).cry(0, 1).u3(2).crx(2, 3)
     angles = torch.cat([random_angles(circuit, 1, 4, seed=seed, scale=s) for seed, s in enumerate((0.1, 0.5, 1, 3))], 1)
     backend = MPSBackend(circuit, max_bond=max_bond, target_error=target, engine=engine, dtype=DTYPE)
