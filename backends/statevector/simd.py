@@ -16,6 +16,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 # Samples side by side. Another power of two gives the same results; 8 numbers of single precision fill a register.
@@ -185,6 +186,12 @@ class Sums:
             self.builder.store(self.lanes.zero, run)
 
 
+def _require(array: Any, element: Any) -> None:
+    """Refuse to compile for an array of other numbers: vectors would be read and written across its end."""
+    if array.dtype != element:
+        raise TypingError(f"an array of {array.dtype} where {element} is read or written")
+
+
 def _slot(builder: Any, kind: Any, value: Any) -> Any:
     slot = cgutils.alloca_once(builder, kind)  # type: ignore[no-untyped-call]
     builder.store(value, slot)
@@ -228,6 +235,7 @@ def unrotate_pairs(
 
     The sums are of the state and the cotangent before they are un-rotated.
     """
+    _require(sums, types.float64)
     signature = types.void(re, im, lr, li, *[types.int64] * 5, u, sums)
 
     def generate(context: Any, builder: Any, _: Any, args: Any) -> Any:
@@ -272,6 +280,7 @@ def _add_imag(lanes: Lanes, a: Complex, b: Complex, plus: Vector) -> Vector:
 @intrinsic
 def readout_pairs(typing: Any, re: Any, im: Any, count: Any, low: Any, sums: Any) -> Any:
     """Add conj(psi_0) psi_1 of the pairs of rows that differ in the bit `low` to sums (2, LANES), double."""
+    _require(sums, types.float64)
     signature = types.void(re, im, types.int64, types.int64, sums)
 
     def generate(context: Any, builder: Any, _: Any, args: Any) -> Any:
@@ -292,6 +301,7 @@ def readout_pairs(typing: Any, re: Any, im: Any, count: Any, low: Any, sums: Any
 @intrinsic
 def flip_pairs(typing: Any, re: Any, im: Any, lr: Any, li: Any, count: Any, low: Any, xy: Any) -> Any:
     """lambda += (x X + y Y) psi on the qubit of the bit `low`; xy is (2, LANES). Y |0> = i |1>, Y |1> = -i |0>."""
+    _require(xy, re.dtype)
     signature = types.void(re, im, lr, li, types.int64, types.int64, xy)
 
     def generate(context: Any, builder: Any, _: Any, args: Any) -> Any:
@@ -333,6 +343,7 @@ def square_rows(typing: Any, re: Any, im: Any, first: Any, count: Any, weights: 
 @intrinsic
 def fold_rows(typing: Any, weights: Any, count: Any, difference: Any) -> Any:
     """Replace each two neighbouring rows by their sum, `count` of them; add their differences to (1, LANES), double."""
+    _require(difference, types.float64)
     signature = types.void(weights, types.int64, difference)
 
     def generate(context: Any, builder: Any, _: Any, args: Any) -> Any:

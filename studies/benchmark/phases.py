@@ -33,6 +33,7 @@ class _Tile:
         self.u = np.zeros((ops, 2, 8, LANES), single)
         self.sums = np.zeros((ops, 2, 4, LANES))
         self.flips, self.weights = np.zeros((n, 2, LANES)), np.zeros((n, LANES))
+        self.xy = np.zeros((n, 2, LANES), single)  # the cotangents of X and Y
         self.norm, self.norms = np.zeros((1, LANES)), np.ones(LANES, single)
         self.z, self.g_angles = np.zeros((LANES, 3 * n), single), np.zeros((LANES, workload.n_angles), single)
         self.high = np.zeros((1 << (n - n // 2), LANES), single)
@@ -52,7 +53,7 @@ class _Tile:
 
         def unrun() -> None:
             for p, count in reversed(list(enumerate(blocks))):
-                place = (re, im, lr, li, self.n, program.passes, p, *tables, self.flips, self.high, self.low)
+                place = (re, im, lr, li, self.n, program.passes, p, *tables, self.xy, self.high, self.low)
                 kernel.unrun_pass(*place, 0, count, self.sums)
 
         def matrices() -> None:
@@ -73,7 +74,7 @@ class _Tile:
             ),
             "backward: matrices from angles": matrices,
             "backward: weights of the readouts": lambda: kernel.readout_cotangents(
-                self.n, 0, self.z, self.norms, self.z, self.flips, self.high, self.low
+                self.n, 0, self.z, self.norms, self.z, self.xy, self.high, self.low
             ),
             "backward: readouts, gates": unrun,
             "backward: gradients of angles": lambda: kernel.angle_gradients(
