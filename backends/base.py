@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 import torch
 from torch import Tensor
 
-from backends.circuit import Circuit, check_pauli_strings
+from backends.circuits.circuit import Circuit, check_pauli_strings
+from backends.circuits.gates import constant
+from backends.circuits.program import GateProgram
 from backends.errors import InvalidInput, require_choice, require_positive_int, require_tensor
-from backends.gates import constant
 from backends.memory import require_memory
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner, Labels
-from backends.program import GateProgram
 from backends.quimb_states import check_networks, dense
 from backends.schmidt import participation_ratio, von_neumann_entropy
 from backends.sums import BLOCK_BITS, squared_norm, total

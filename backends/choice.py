@@ -18,12 +18,12 @@ from dataclasses import dataclass
 
 import torch
 
-from backends.circuit import Circuit
+from backends.circuits.circuit import Circuit
+from backends.circuits.program import fuse
+from backends.kernels.simd import LANES
 from backends.memory import format_bytes, total_bytes
 from backends.mps.layout import Layout
-from backends.program import fuse
 from backends.statevector.kernel import BACKWARD_TILES
-from backends.statevector.simd import LANES
 
 _STATEVECTOR_SECONDS = 1.5e-9
 _SPLIT_SECONDS, _SPLIT_SECONDS_PER_PRODUCT = 2e-6, 2e-8

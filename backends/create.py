@@ -9,7 +9,7 @@ import torch
 
 from backends.base import Backend
 from backends.choice import choose
-from backends.circuit import Circuit
+from backends.circuits.circuit import Circuit
 from backends.errors import require_choice, require_positive_int
 from backends.mps.backend import MPSBackend
 from backends.statevector.backend import StatevectorBackend

@@ -1,7 +1,7 @@
 """The public names of `backends`, imported when the first of them is asked for."""
 
 from backends.base import Backend, State
-from backends.circuit import Circuit, Gate
+from backends.circuits.circuit import Circuit, Gate
 from backends.create import BACKENDS, create_backend
 from backends.errors import InvalidInput
 from backends.mps import MPSBackend, MPSState

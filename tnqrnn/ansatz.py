@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from backends.circuit import Circuit
+from backends.circuits.circuit import Circuit
+from backends.circuits.gates import GATES
 from backends.errors import InvalidInput, require_choice, require_positive_int
-from backends.gates import GATES
 
 ONE_QUBIT_GATES = tuple(name for name, spec in GATES.items() if spec.n_qubits == 1)
 TWO_QUBIT_GATES = tuple(name for name, spec in GATES.items() if spec.n_qubits == 2)

@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from backends.circuit import Circuit
+from backends.circuits.circuit import Circuit
 from backends.errors import InvalidInput, require_number, require_positive_int
 
 # Gates of one angle that turn a qubit about z, up to a phase that no readout sees.

@@ -21,9 +21,8 @@ an invariant of the state and travels with it across timesteps; a bond is trunca
 Gradients. The loss depends on the state only, not on the gauge, so every isometry made by a decomposition may be chosen
 to move orthogonally to itself (horizontal gauge). `split.py` derives the two backward rules that follow.
 
-Two engines carry out a timestep, and check each other in the tests: the compiled `kernel` for the CPU, which does its
-own decompositions for eight samples at once (`decomposition`, `far` for gates between distant sites, `readout_kernel`),
-and torch operations on any device (`moves`, `split`, `canonical`, `readout`).
+Two engines carry out a timestep, and check each other in the tests: `kernel/`, compiled for the CPU, for eight samples
+at once, and `engine/`, torch operations on any device.
 """
 
 from backends.mps.backend import MPSBackend

@@ -9,26 +9,26 @@ import torch
 from torch import Tensor
 
 from backends.base import Backend
-from backends.circuit import Circuit
+from backends.circuits.circuit import Circuit
+from backends.circuits.program import BoundProgram, FusedGate
 from backends.errors import InvalidInput, require_choice, require_number, require_positive_int
+from backends.kernels.pairs import Constants, PairOperation, pair_operations
+from backends.kernels.simd import LANES
 from backends.local import apply_gates
 from backends.memory import require_memory
-from backends.mps.canonical import canonicalise
-from backends.mps.compiled import compiled_step
+from backends.mps.engine.canonical import canonicalise
+from backends.mps.engine.moves import insert_factors, shift_centre, split_pair, truncate_sweep
+from backends.mps.engine.readout import readouts, schmidt_values
+from backends.mps.kernel.compiled import compiled_step
+from backends.mps.kernel.program import MPSProgram, compile_schedule, serves
 from backends.mps.layout import Layout
 from backends.mps.ledger import Ledger, Truncation
-from backends.mps.moves import insert_factors, shift_centre, split_pair, truncate_sweep
-from backends.mps.program import MPSProgram, compile_schedule, serves
-from backends.mps.readout import readouts, schmidt_values
 from backends.mps.schedule import Operation, next_centre, schedule
 from backends.mps.state import MPSState
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner
-from backends.program import BoundProgram, FusedGate
 from backends.quimb_states import chain, right_orthonormal
 from backends.statevector import StatevectorBackend, StatevectorState
 from backends.statevector.backend import ENGINES
-from backends.statevector.pairs import Constants, PairOperation, pair_operations
-from backends.statevector.simd import LANES
 
 if TYPE_CHECKING:
     import quimb.tensor as qtn
@@ -133,7 +133,7 @@ class MPSBackend(Backend[MPSState]):
         require_memory(self.name, wanted, states + self.work_space(batch_size, device), device, instead)
 
     def kernel_operations(self, state: MPSState) -> list[int]:
-        """Kinds of the kernel's operations in a timestep that begins with `state`, see `backends.mps.kernel`."""
+        """Kinds of the kernel's operations in a timestep that begins with `state`, see `kernel.timestep`."""
         return [int(kind) for kind in self._kernel_program(state.centre).ops[:, 0]]
 
     def work_space(self, batch_size: int, device: torch.device) -> int:

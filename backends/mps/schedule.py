@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
+from backends.circuits.program import G
 from backends.mps.layout import Layout
-from backends.program import G
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from backends.base import State
+from backends.mps.engine.moves import shift_centre
 from backends.mps.layout import Layout
 from backends.mps.ledger import Ledger
-from backends.mps.moves import shift_centre
 from backends.planning import Labels
 
 

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from backends.base import Backend
-from backends.circuit import Circuit
+from backends.circuits.circuit import Circuit
 from backends.errors import InvalidInput, require_choice
+from backends.kernels.pairs import KernelProgram, compile_gates
 from backends.memory import require_memory
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner
 from backends.schmidt import schmidt_values_of_dense
 from backends.statevector import spreading
 from backends.statevector.compiled import compiled_step
 from backends.statevector.contraction import ContractionEngine, StepPlan
-from backends.statevector.pairs import KernelProgram, compile_gates
 from backends.statevector.reversible import Moment
 from backends.statevector.state import StatevectorState
 

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backends.eager import eager
 from backends.errors import refuse_second_derivatives
+from backends.kernels.eager import eager
+from backends.kernels.pairs import KernelProgram
+from backends.kernels.simd import LANES
 from backends.statevector import spreading
 from backends.statevector.pages import new_state
-from backends.statevector.pairs import KernelProgram
 from backends.statevector.reversible import Moment
-from backends.statevector.simd import LANES
 
 
 @eager

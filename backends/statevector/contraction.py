@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from backends.circuits.program import FusedGate, GateProgram, group_by_qubits
 from backends.local import apply_gates, one_qubit_readouts, plan_gates
 from backends.planning import ContractionPlan, ContractionPlanner
-from backends.program import FusedGate, GateProgram, group_by_qubits
 from backends.sums import squared_norm
 
 BLOCK_WIDTH = 4

@@ -23,9 +23,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from backends.compiling import inner, jit
-from backends.statevector.atoms import pair_gradients, pair_matrices
-from backends.statevector.simd import (
+from backends.kernels.atoms import pair_gradients, pair_matrices
+from backends.kernels.compiling import inner, jit
+from backends.kernels.simd import (
     LANES,
     add_diagonal,
     copy_row,

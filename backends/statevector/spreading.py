@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from backends.kernels.pairs import KernelProgram
+from backends.kernels.simd import LANES
+from backends.kernels.threads import Team, compile_first, compiling_alone
+from backends.kernels.threads import over_tiles as spread_over_tiles
 from backends.statevector import kernel
-from backends.statevector.pairs import KernelProgram
-from backends.statevector.simd import LANES
-from backends.threads import Team, compile_first, compiling_alone
-from backends.threads import over_tiles as spread_over_tiles
 
 # Rows updated by gates, over all tiles, below which handing work to another thread costs more than it saves (100 us).
 _WORTH_A_THREAD = 2**14

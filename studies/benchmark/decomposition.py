@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from backends.compiling import strict_jit
-from backends.mps.decomposition import TINY, left_vectors, orthonormal_columns, workspace
-from backends.statevector.simd import LANES
+from backends.kernels.compiling import strict_jit
+from backends.kernels.decomposition import TINY, left_vectors, orthonormal_columns, workspace
+from backends.kernels.simd import LANES
 
 _REPEATS, _CALLS = 7, 10
 

@@ -11,8 +11,8 @@ import sys
 import torch
 
 from backends import MPSBackend
-from backends.mps.kernel import MOVE, SPLIT
-from backends.statevector.simd import LANES
+from backends.kernels.simd import LANES
+from backends.mps.kernel.timestep import MOVE, SPLIT
 from studies.benchmark.decomposition import kernel_seconds, median_seconds
 from tnqrnn.ansatz import Ansatz
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from backends.kernels.pairs import KernelProgram, compile_gates
+from backends.kernels.simd import LANES
 from backends.statevector import kernel
-from backends.statevector.pairs import KernelProgram, compile_gates
-from backends.statevector.simd import LANES
 from studies.benchmark.workload import Workload
 from tnqrnn import Ansatz
 

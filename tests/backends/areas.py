@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends.compiling import jit, strict_jit
-from backends.statevector.simd import LANES
+from backends.kernels.compiling import jit, strict_jit
+from backends.kernels.simd import LANES
 
 Array = np.ndarray[Any, Any]
 in_both_precisions = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["single", "double"])

@@ -1,8 +1,8 @@
 """Law 6 where derivatives are easily lost: product states, zero angles, GHZ and Bell states, ranks below the bond.
 
-One limit is known and documented in `backends/mps/split.py`: an entangling gate that acts exactly as the identity
-(its angle is zero) on a product state, with max_bond < 2**(n // 2), hides the direction into which it would lead from
-whatever reads the state beyond its one-qubit readouts. There, only finiteness is tested.
+One limit is known and documented in `backends/mps/engine/split.py`: an entangling gate that acts exactly as the
+identity (its angle is zero) on a product state, with max_bond < 2**(n // 2), hides the direction into which it would
+lead from whatever reads the state beyond its one-qubit readouts. There, only finiteness is tested.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def test_rank_below_the_bond_in_single_precision(topology: str, check: Check) ->
 
 def test_tiny_columns_survive_a_qr() -> None:
     """LAPACK's QR of a single precision matrix with a column of norm 1e-26 (its square underflows) may be NaN."""
-    from backends.mps.split import move_left, move_right
+    from backends.mps.engine.split import move_left, move_right
 
     centre = torch.zeros(1, 8, 4, dtype=torch.complex64)
     centre[0, :4, 0] = torch.tensor([0.43, 0.42 + 0.79j, 0.076, 0.017])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from backends import Circuit
-from backends.gates import GATES
+from backends.circuits.gates import GATES
 from tests import oracle
 from tests.backends.cases import (
     COMPLETE,

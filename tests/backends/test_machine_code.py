@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 import backends
-from backends import kernel_cache, threads
-from backends.kernel_cache import KernelCache, digest_of_sources, is_stamped, stamp
+from backends.kernels import machine_code as machine_code
+from backends.kernels import threads
+from backends.kernels.machine_code import KernelCache, digest_of_sources, is_stamped, stamp
 
 PACKAGE = Path(backends.__file__).parent
 # The first function of the kernel, which loads a sample of (3, 3), (3, 3), ... into rows of zeros. Its loop is an
@@ -25,7 +26,7 @@ PACKAGE = Path(backends.__file__).parent
 LOAD = """
 import numpy as np
 from backends.statevector import kernel
-from backends.statevector.simd import LANES
+from backends.kernels.simd import LANES
 re, im = np.zeros((64, LANES), np.float32), np.zeros((64, LANES), np.float32)
 kernel.load(np.full((1, 64, 2), 3, np.float32), 0, 0, 64, re, im)
 print(re[0, 0], kernel.load.stats.cache_hits.total())
@@ -43,7 +44,7 @@ def load(checkout: Path, cache: Path) -> str:
 def test_a_change_in_an_inner_file_is_seen(tmp_path: Path) -> None:
     cache, checkout = tmp_path / "cache", tmp_path / "checkout"
     shutil.copytree(PACKAGE, checkout / "backends", ignore=shutil.ignore_patterns("__pycache__"))
-    inner, outer = checkout / "backends/statevector/simd.py", checkout / "backends/statevector/kernel.py"
+    inner, outer = checkout / "backends/kernels/simd.py", checkout / "backends/statevector/kernel.py"
     whole = inner.read_text()
     assert load(PACKAGE.parent, cache) == "3.0 0"
     assert load(checkout, cache) == "3.0 1"  # the same files elsewhere: the same machine code
@@ -56,9 +57,8 @@ def test_a_change_in_an_inner_file_is_seen(tmp_path: Path) -> None:
 
 
 def test_every_file_of_the_kernels_counts(tmp_path: Path) -> None:
-    for name in ("compiling.py", "statevector", "mps"):
-        whole = PACKAGE / name
-        (shutil.copytree if whole.is_dir() else shutil.copy)(whole, tmp_path / name)
+    for name in ("kernels", "statevector", "mps/kernel"):
+        shutil.copytree(PACKAGE / name, tmp_path / name)
     unchanged = digest_of_sources(tmp_path)
     assert unchanged == digest_of_sources(PACKAGE)
     for file in sorted(tmp_path.rglob("*.py")):
@@ -66,7 +66,7 @@ def test_every_file_of_the_kernels_counts(tmp_path: Path) -> None:
         file.write_text(contents + " ")
         assert digest_of_sources(tmp_path) != unchanged, file
         file.write_text(contents)
-    (tmp_path / "mps" / "new.py").touch()
+    (tmp_path / "mps" / "kernel" / "new.py").touch()
     assert digest_of_sources(tmp_path) != unchanged
 
 
@@ -74,10 +74,10 @@ def test_kernels_are_made_from_these_files_alone() -> None:
     """A kernel that took a constant from elsewhere in the package would go on with the old one."""
     for file in PACKAGE.rglob("*.py"):
         text = file.read_text()
-        if re.search(r"^from (numba|llvmlite|backends\.compiling)\b.* import (?!Event)", text, re.M):
+        if re.search(r"^from (numba|llvmlite|backends\.kernels\.compiling)\b.* import (?!Event)", text, re.M):
             imported = re.findall(r"^from backends\.([\w.]+) import", text, re.M)
-            outside = [name for name in imported if name.split(".")[0] not in ("statevector", "mps", "compiling")]
-            assert not outside or file.name in ("compiling.py", "kernel_cache.py"), f"{file} takes from {outside}"
+            outside = [name for name in imported if not name.startswith(("kernels", "statevector", "mps.kernel"))]
+            assert not outside or file.name in ("machine_code.py",), f"{file} takes from {outside}"
 
 
 def test_the_stamp_knows_compilers_settings_and_processor(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,10 +85,10 @@ def test_the_stamp_knows_compilers_settings_and_processor(monkeypatch: pytest.Mo
     known |= {stamp("others", ("x86_64", "znver4", "+avx512f")), stamp("sources", ("x86_64", "znver4", ""))}
     for module in ("numba", "llvmlite", "numpy"):
         with monkeypatch.context() as patch:
-            patch.setattr(f"backends.kernel_cache.{module}.__version__", "0")
+            patch.setattr(f"backends.kernels.machine_code.{module}.__version__", "0")
             known.add(stamp("sources", ("x86_64", "znver4", "+avx512f")))
     with monkeypatch.context() as patch:
-        patch.setattr("backends.kernel_cache.platform.python_version", lambda: "0")
+        patch.setattr("backends.kernels.machine_code.platform.python_version", lambda: "0")
         known.add(stamp("sources", ("x86_64", "znver4", "+avx512f")))
     monkeypatch.setattr("numba.config.BOUNDSCHECK", 1)
     known.add(stamp("sources", ("x86_64", "znver4", "+avx512f")))
@@ -102,7 +102,7 @@ def double(x: int) -> int:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of machine code, in place of the stamp's: the function is one of these tests."""
-    monkeypatch.setattr(kernel_cache, "_folder", lambda target: tmp_path / "kernels")
+    monkeypatch.setattr(machine_code, "_folder", lambda target: tmp_path / "kernels")
     return tmp_path / "kernels"
 
 
@@ -156,13 +156,13 @@ def test_stamps_that_are_not_used_go(tmp_path: Path, monkeypatch: pytest.MonkeyP
         old.mkdir()
         os.utime(old, (now, now - 86400 * days))
     os.utime(kernels / "mine", (0, 0))
-    this = kernel_cache._folder.__wrapped__(("x86_64",))
+    this = machine_code._folder.__wrapped__(("x86_64",))
     assert {path.name for path in kernels.iterdir()} == {"mine", this.name, *[f"{days:032x}" for days in range(15)]}
 
 
 def test_no_kernel_is_promised_that_nan_and_infinity_never_occur() -> None:
     """LLVM may then answer anything where they do."""
-    for module in (backends.statevector.kernel, backends.statevector.atoms, backends.mps.kernel):
+    for module in (backends.statevector.kernel, backends.kernels.atoms, backends.mps.kernel.timestep):
         flags = [getattr(f, "targetoptions", {}).get("fastmath", False) for f in vars(module).values()]
         assert all(flag is False or not {"nnan", "ninf", "fast"} & set(flag) for flag in flags), module
 

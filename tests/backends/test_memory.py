@@ -150,7 +150,7 @@ MEASURED = """
 import sys
 import torch
 from backends import Circuit, create_backend
-from lightning_modules.measured import PeakMemory
+from lightning_modules.runs.measured import PeakMemory
 
 n, batch, how, records = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4] == "True"
 options = {"engine": how} if how == "contraction" else {"gradient": how}

@@ -10,9 +10,9 @@ import quimb.tensor as qtn
 import torch
 from torch import Tensor
 
-from backends.circuit import Circuit
+from backends.circuits.circuit import Circuit
+from backends.circuits.gates import GATES
 from backends.errors import InvalidInput
-from backends.gates import GATES
 from tests import oracle
 from tests.backends.cases import gate_tuples
 

@@ -1,4 +1,4 @@
-"""Operations of `backends.mps.reflections`, one by one, against a few lines of NumPy."""
+"""Operations of `backends.kernels.reflections`, one by one, against a few lines of NumPy."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends.mps import reflections
-from backends.statevector.simd import LANES
+from backends.kernels import reflections
+from backends.kernels.simd import LANES
 from tests.backends import naive
 from tests.backends.areas import (
     LAYOUTS,

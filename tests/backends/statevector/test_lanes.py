@@ -16,7 +16,7 @@ import backends
 MOVE = """
 import numpy as np
 from backends.statevector import kernel
-from backends.statevector.simd import LANES
+from backends.kernels.simd import LANES
 for rows in (2, 4, 8, 16):
     amplitudes = np.arange(3 * rows * 2, dtype=np.float32).reshape(3, rows, 2)
     parts = [np.full((rows + 32, LANES), -1, np.float32) for _ in range(2)]
@@ -35,7 +35,7 @@ print(LANES)
 STEP = """
 import torch
 from backends import Circuit, create_backend
-from backends.statevector.simd import LANES
+from backends.kernels.simd import LANES
 for name, options in (("statevector", {}), ("mps", {"max_bond": 4})):
     for n in (2, 3, 4, 5):
         circuit = Circuit(n)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numba.core.errors import TypingError
 
+from backends.kernels.simd import LANES
 from backends.statevector import kernel
-from backends.statevector.simd import LANES
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

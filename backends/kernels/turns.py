@@ -9,8 +9,8 @@ from typing import Any
 from numba import types
 from numba.extending import intrinsic
 
-from backends.mps.lanes import INT, Numbers, Slots, constant, every, outlined
-from backends.statevector.simd import Complex, Lanes, Vector
+from backends.kernels.lanes import INT, Numbers, Slots, constant, every, outlined
+from backends.kernels.simd import Complex, Lanes, Vector
 
 
 @contextmanager

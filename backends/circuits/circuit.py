@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from backends.circuits.gates import GATES
+from backends.circuits.qasm import one_sample, to_qasm
+from backends.circuits.quimb_circuits import append_gates
 from backends.errors import InvalidInput, as_integer, nearest, require_choice, require_positive_int
-from backends.gates import GATES
-from backends.qasm import one_sample, to_qasm
-from backends.quimb_circuits import append_gates
 
 if TYPE_CHECKING:
     import quimb.tensor as qtn
@@ -235,7 +235,7 @@ class Circuit:
         return f"Circuit(n_qubits={self.n_qubits}, gates={len(self)}, n_angles={self.n_angles})"
 
     def __str__(self) -> str:
-        from backends.drawing import draw_circuit
+        from backends.circuits.drawing import draw_circuit
 
         return draw_circuit(self)
 

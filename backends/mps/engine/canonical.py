@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from backends.errors import refuse_second_derivatives
-from backends.mps.split import safe_pinv_adjoint, safe_qr
+from backends.mps.engine.split import safe_pinv_adjoint, safe_qr
 
 
 class _Canonicalise(torch.autograd.Function):

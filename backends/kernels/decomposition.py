@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backends.compiling import strict_inner
-from backends.mps.algebra import copy_lanes
-from backends.mps.reflections import apply_reflector, chase, find_negligible, make_reflector, rotate_columns
-from backends.statevector.simd import LANES
+from backends.kernels.algebra import copy_lanes
+from backends.kernels.compiling import strict_inner
+from backends.kernels.reflections import apply_reflector, chase, find_negligible, make_reflector, rotate_columns
+from backends.kernels.simd import LANES
 
 # Numbers below these are taken as zero: their squares would leave the range of normal numbers.
 TINY = {np.dtype(np.float32): np.array([2e-18], np.float32), np.dtype(np.float64): np.array([1e-150])}

@@ -8,8 +8,8 @@ from typing import Any
 from numba import types
 from numba.extending import intrinsic
 
-from backends.mps.lanes import INT, constant, every, outlined
-from backends.statevector.simd import LANES, Lanes, sample_offsets
+from backends.kernels.lanes import INT, constant, every, outlined
+from backends.kernels.simd import LANES, Lanes, sample_offsets
 
 
 @intrinsic

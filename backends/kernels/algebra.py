@@ -8,7 +8,7 @@ from typing import Any
 from numba import types
 from numba.extending import intrinsic
 
-from backends.mps.lanes import (
+from backends.kernels.lanes import (
     INT,
     Numbers,
     Slots,
@@ -20,7 +20,7 @@ from backends.mps.lanes import (
     outlined,
     splat,
 )
-from backends.statevector.simd import Complex, Lanes, Vector
+from backends.kernels.simd import Complex, Lanes, Vector
 
 
 def _multiplying(name: str, product: Callable[[Lanes, Complex, Complex, Complex], Complex]) -> Any:

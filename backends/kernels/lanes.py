@@ -4,7 +4,7 @@ A number is a pair of rows (real, imaginary) of `LANES` lanes, one lane per samp
 needs no shuffling within a register and every sample takes the same instructions. Matrices lie in arrays (rows, LANES);
 offsets and strides count numbers, so that a transpose is a swap of strides. `rows` of real numbers are said to be real.
 
-Written in LLVM's language, as `backends.statevector.simd` explains.
+Written in LLVM's language, as `backends.kernels.simd` explains.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from backends.statevector.simd import LANES, Complex, Lanes, Vector
+from backends.kernels.simd import LANES, Complex, Lanes, Vector
 
 INDEX = ir.IntType(64)
 INT = types.int64

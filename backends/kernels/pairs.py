@@ -26,9 +26,9 @@ import numpy as np
 import torch
 from scipy.linalg import cossin
 
-from backends.circuit import Gate
-from backends.gates import CONTROLLED, constant
-from backends.program import group_by_qubits
+from backends.circuits.circuit import Gate
+from backends.circuits.gates import CONTROLLED, constant
+from backends.circuits.program import group_by_qubits
 
 # Kinds of atoms, as the kernel numbers them.
 RX, RY, RZ, P, FIXED = range(5)

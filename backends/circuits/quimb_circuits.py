@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backends.circuits.gates import CONTROLLED, GATES
 from backends.errors import InvalidInput
-from backends.gates import CONTROLLED, GATES
 
 if TYPE_CHECKING:
     import quimb.tensor as qtn
 
-    from backends.circuit import Circuit
+    from backends.circuits.circuit import Circuit
 
 # quimb's names -> ours, where lower case is not enough.
 _NAMES = {"CPHASE": "cp", "CU1": "cp", "PHASE": "p", "U1": "p", "CNOT": "cx"}

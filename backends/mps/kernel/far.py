@@ -12,7 +12,7 @@ of a bond is not orthonormal while k is open, so the truncation weighs it with i
 E = X X^h comes from a sweep in the other direction that keeps the triangular X, so nothing is squared; U are the left
 singular vectors of M X.
 
-**Backward.** With U_K^h dU_K = 0 as in `split`, dU_K = U_D Omega, Omega = (U_D^h d(M E M^h) U_K) / (s_k^2 - s_j^2).
+**Backward.** With U_K^h dU_K = 0 as in a split, dU_K = U_D Omega, Omega = (U_D^h d(M E M^h) U_K) / (s_k^2 - s_j^2).
 With R = U^h M, G = U_D^h gA + R_D gC^h and W = G / (s_k^2 - s_j^2):
 
     gM = U_K gC + U_D W R_K E + U_K W^h R_D E        gE = R_D^h W R_K
@@ -24,8 +24,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backends.compiling import strict_inner
-from backends.mps.algebra import (
+from backends.kernels.algebra import (
     add_scaled,
     clear,
     divide_gaps,
@@ -36,10 +35,11 @@ from backends.mps.algebra import (
     scale_lanes,
     square_norms,
 )
-from backends.mps.decomposition import copy, left_vectors, select
-from backends.mps.reflections import apply_reflector, make_reflector
-from backends.mps.turns import rotate_numbers, unrotate_numbers
-from backends.statevector.simd import LANES
+from backends.kernels.compiling import strict_inner
+from backends.kernels.decomposition import copy, left_vectors, select
+from backends.kernels.reflections import apply_reflector, make_reflector
+from backends.kernels.simd import LANES
+from backends.kernels.turns import rotate_numbers, unrotate_numbers
 
 # Columns of the table `far`: one row for each site of an operation, from the near end on. The site; where its numbers
 # are kept, X and E of its bond towards the near end, M, U, R and C, and the two tensors of an end.

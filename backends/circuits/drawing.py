@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from backends.circuit import Circuit, Gate
+    from backends.circuits.circuit import Circuit, Gate
 
 _CONTROLLED = {"cx", "cy", "cz", "crx", "cry", "crz", "cp"}
 

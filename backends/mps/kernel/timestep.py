@@ -17,8 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backends.compiling import strict_inner, strict_jit
-from backends.mps.algebra import (
+from backends.kernels.algebra import (
     add_scaled,
     clear,
     divide_gaps,
@@ -29,13 +28,14 @@ from backends.mps.algebra import (
     scale_lanes,
     square_norms,
 )
-from backends.mps.decomposition import copy, left_vectors, orthonormal_columns, select, workspace
-from backends.mps.far import run_far, unrun_far
-from backends.mps.readout_kernel import finish, read, readout_space, unread
-from backends.mps.tiles import load_numbers, store_numbers
-from backends.mps.turns import rotate_numbers, unrotate_numbers
+from backends.kernels.compiling import strict_inner, strict_jit
+from backends.kernels.decomposition import copy, left_vectors, orthonormal_columns, select, workspace
+from backends.kernels.simd import LANES
+from backends.kernels.tiles import load_numbers, store_numbers
+from backends.kernels.turns import rotate_numbers, unrotate_numbers
+from backends.mps.kernel.far import run_far, unrun_far
+from backends.mps.kernel.readouts import finish, read, readout_space, unread
 from backends.statevector.kernel import angle_gradients, matrices
-from backends.statevector.simd import LANES
 
 WITHIN, SPLIT, MOVE, FAR = range(4)
 

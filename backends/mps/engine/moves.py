@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from backends.mps.engine.split import move_left, move_right, split_left, split_right
 from backends.mps.ledger import Ledger, Truncation
-from backends.mps.split import move_left, move_right, split_left, split_right
 
 
 def shift_centre(sites: list[Tensor], centre: int, target: int) -> int:

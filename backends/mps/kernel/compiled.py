@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backends.eager import eager
 from backends.errors import InvalidInput, refuse_second_derivatives
-from backends.mps import kernel
-from backends.mps.decomposition import TINY
+from backends.kernels.decomposition import TINY
+from backends.kernels.eager import eager
+from backends.kernels.simd import LANES
+from backends.kernels.threads import compile_first, over_tiles
+from backends.mps.kernel import timestep as kernel
+from backends.mps.kernel.program import MPSProgram
 from backends.mps.ledger import Truncation
-from backends.mps.program import MPSProgram
 from backends.statevector.compiled import as_real, half_angles
-from backends.statevector.simd import LANES
-from backends.threads import compile_first, over_tiles
 
 # Size of a singular value, or of a gap, relative to the largest, below which the backward takes it as noise. Above the
 # rounding errors of single precision (3e-5 is as good, 1e-5 blows up over a few steps), and as low as they allow: what

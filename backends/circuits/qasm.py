@@ -16,7 +16,7 @@ from torch import Tensor
 from backends.errors import InvalidInput, require_choice
 
 if TYPE_CHECKING:
-    from backends.circuit import Circuit, Gate
+    from backends.circuits.circuit import Circuit, Gate
 
 _HEADERS = {
     3: 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[{n}] q;',

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from backends.compiling import strict_inner
-from backends.mps.algebra import add_scaled, clear, copy_lanes, multiply, multiply_conj_a, multiply_conj_b
-from backends.mps.turns import add_paulis, pair_sums
-from backends.statevector.simd import LANES
+from backends.kernels.algebra import add_scaled, clear, copy_lanes, multiply, multiply_conj_a, multiply_conj_b
+from backends.kernels.compiling import strict_inner
+from backends.kernels.simd import LANES
+from backends.kernels.turns import add_paulis, pair_sums
 
 
 @strict_inner

@@ -1,10 +1,10 @@
-"""How the kernels are compiled: without the interpreter lock, and kept on disk (see `kernel_cache`)."""
+"""How the kernels are compiled: without the interpreter lock, and kept on disk (see `machine_code`)."""
 
 from __future__ import annotations
 
 import numba as nb
 
-from backends.kernel_cache import KernelCache, is_stamped
+from backends.kernels.machine_code import KernelCache, is_stamped
 
 # What LLVM may do to arithmetic, by its names: reorder sums, join a product and a sum in one instruction, divide by
 # multiplying with the reciprocal, approximate functions, forget the sign of a zero. Not in it, though `fastmath=True`

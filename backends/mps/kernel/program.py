@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backends.mps.kernel import FAR, MOVE, SPLIT, WITHIN
+from backends.kernels.pairs import Array, Atom, Constants, PairOperation, append_atoms, atom_table, table
+from backends.mps.kernel.timestep import FAR, MOVE, SPLIT, WITHIN
 from backends.mps.layout import Layout
 from backends.mps.schedule import Operation, next_centre
-from backends.statevector.pairs import Array, Atom, Constants, PairOperation, append_atoms, atom_table, table
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +19,7 @@ class MPSProgram:
 
     `ops` (number, 10): kind; site, the left one of several; whether the centre goes right; first and last gate; where
     the operation keeps its slot; where its rows of `far` begin and how many there are; whether a far gate's target is
-    at the near end; number of its first split. `far` (number, 9): see `backends.mps.far`. `sites` (number, 4): where
+    at the near end; number of its first split. `far` (number, 9): see `far.py`. `sites` (number, 4): where
     its numbers begin, left bond, 2**width, right bond. `places` (gates, 7): the pairs of numbers a gate acts on, as
     outer count and stride, inner count and stride, run; and strides of target and selector (0: none); of a far gate
     outer count and stride of the target, then of the selector, each within its own site. `operations` and `atoms` are

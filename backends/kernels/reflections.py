@@ -12,7 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from backends.mps.lanes import (
+from backends.kernels.lanes import (
     INT,
     Numbers,
     Slots,
@@ -25,7 +25,7 @@ from backends.mps.lanes import (
     root,
     splat,
 )
-from backends.statevector.simd import Lanes, Vector
+from backends.kernels.simd import Lanes, Vector
 
 
 @intrinsic

@@ -29,8 +29,8 @@ from numba.core.serialize import dumps
 
 from backends.cache import cache_root, keep
 
-_PACKAGE = Path(__file__).parent
-_FOLDERS = ("statevector", "mps")
+_PACKAGE = Path(__file__).parents[1]
+_FOLDERS = ("kernels", "statevector", "mps/kernel")
 # Settings of Numba (environment variables NUMBA_...) that change the code; the processor's come with the target.
 _SETTINGS = ("BOUNDSCHECK", "DEBUGINFO_DEFAULT", "ENABLE_AVX", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE")
 # Stamps whose code stays on disk, the last used: some megabytes each, and a cluster has several kinds of nodes.
@@ -77,9 +77,7 @@ def is_stamped(function: Any) -> bool:
 def digest_of_sources(package: Path) -> str:
     """Return a digest of the files that the kernels are made from."""
     digest = hashlib.sha256()
-    for file in sorted(
-        [package / "compiling.py", *[file for name in _FOLDERS for file in (package / name).glob("*.py")]]
-    ):
+    for file in sorted(file for name in _FOLDERS for file in (package / name).glob("*.py")):
         contents = file.read_bytes()
         digest.update(f"{file.relative_to(package)} {len(contents)} ".encode() + contents)
     return digest.hexdigest()

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from backends.local import one_qubit_readouts
-from backends.mps.moves import shift_centre
-from backends.mps.split import safe_svd
+from backends.mps.engine.moves import shift_centre
+from backends.mps.engine.split import safe_svd
 from backends.mps.state import MPSState
 from backends.schmidt import schmidt_values_of_dense
 from backends.sums import total
@@ -37,7 +37,7 @@ def readouts(state: MPSState) -> Tensor:
 
 
 def _normalised(bra: Tensor, ket: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """X, Y and Z of a site's qubits in units of the site's own trace (see `readout_kernel`), each (batch, width)."""
+    """X, Y and Z of a site's qubits in units of the site's own trace (see the kernel's), each (batch, width)."""
     trace = total(bra.conj() * ket).real[:, None]
     x, y, z = one_qubit_readouts(bra, ket)
     return x / trace, y / trace, z / trace

@@ -10,8 +10,8 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from backends.circuit import Circuit, Gate
-from backends.gates import (
+from backends.circuits.circuit import Circuit, Gate
+from backends.circuits.gates import (
     from_factors,
     kron,
     one_qubit_matrix,

@@ -11,9 +11,9 @@ it, and V^dagger sigma_k V only turns the first three: one rotation in the plane
 
 from __future__ import annotations
 
-from backends.compiling import inner
-from backends.statevector.pairs import FIXED, RX, RY, RZ
-from backends.statevector.simd import LANES, turn_phase, turn_x, turn_y, turn_z
+from backends.kernels.compiling import inner
+from backends.kernels.pairs import FIXED, RX, RY, RZ
+from backends.kernels.simd import LANES, turn_phase, turn_x, turn_y, turn_z
 
 
 @inner
