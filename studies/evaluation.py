@@ -9,9 +9,9 @@ from pytorch_lightning import Trainer
 from torch import Tensor
 
 from backends.errors import InvalidInput
-from lightning_modules.loaders import Batch, SequenceData
-from lightning_modules.progress import quiet_lightning
-from lightning_modules.task import SequenceTask
+from lightning_modules.data.loaders import Batch, SequenceData
+from lightning_modules.runs.progress import quiet_lightning
+from lightning_modules.tasks.task import SequenceTask
 from tnqrnn import QRNN, QRNNCell
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain, count
 from pathlib import Path
 
-from lightning_modules.run_directory import RunDirectory, require_writable
+from lightning_modules.runs.run_directory import RunDirectory, require_writable
 
 
 def fresh_folder(folder: Path, table: str) -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from backends.errors import InvalidInput
-from lightning_modules.cli import exit_code
+from lightning_modules.cli.cli import exit_code
 from studies.arguments import Parser
 
 DESCRIPTION = """Print a batch script for 'tnqrnn fit' on several nodes: tnqrnn slurm-script --config digits --nodes 2
@@ -53,7 +53,7 @@ def script(argv: Sequence[str]) -> str:
     """
     job, others = _parser().parse_known_args(argv)
     _check(job)
-    from lightning_modules.runs import describe_run
+    from lightning_modules.runs.runs import describe_run
 
     run = describe_run(_on_gpus(job, ["--config", job.config, "--runs", str(Path(job.runs).resolve()), *others]))
     return _SCRIPT.format(

@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lightning_modules.pictures import or_said
+from lightning_modules.runs.pictures import or_said
 
 # Okabe and Ito's colours, with a marker and a dash each so that grey print still tells the lines apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -35,7 +35,7 @@ KEPT = {
 
 def overview() -> str:
     """Return the help of the whole program."""
-    from lightning_modules.command_line import shipped_names
+    from lightning_modules.cli.command_line import shipped_names
 
     commands = "\n".join(f"  {name:<14}{text}" for name, text in COMMANDS.items())
     return f"""usage: tnqrnn COMMAND --config NAME [--setting value ...]
@@ -111,7 +111,7 @@ def _run(command: str, arguments: list[str]) -> int:
         from studies.report.command import main as report
 
         return report(arguments[1:])
-    from lightning_modules.cli import main as train
+    from lightning_modules.cli.cli import main as train
 
     return train(arguments)
 

@@ -11,7 +11,7 @@ import yaml
 
 from backends.errors import InvalidInput, nearest
 
-SHIPPED = Path(__file__).parent / "configs"
+SHIPPED = Path(__file__).parents[1] / "configs"
 COMMANDS = {
     "fit": "Train, test, and write the result; resumes a run that was interrupted.",
     "validate": "Evaluate a checkpoint on the validation set.",

@@ -6,7 +6,7 @@ import errno
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lightning_modules.run_directory import RunDirectory
+    from lightning_modules.runs.run_directory import RunDirectory
 
 
 # What a file system says when it does not take a file: full, over quota, too large, read-only, not ours, broken.

@@ -27,7 +27,7 @@ RESTRICTED = {
 }
 VALUE = r'key "(?P<key>[^"]+)":(?P<why>.*)'
 LITERAL = r"typing\.Literal\[(.*?)\]"
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 _PACKAGES = ("backends", "tnqrnn", "lightning_modules", "studies")
 
 

@@ -20,8 +20,20 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from backends.errors import InvalidInput, require_choice
-from lightning_modules.checkpoint_files import CheckpointFiles
-from lightning_modules.checkpoints import (
+from lightning_modules.cli.command_line import COMMANDS, HELP, configurations, read_config
+from lightning_modules.cli.errors import RunDone, TrainingStopped
+from lightning_modules.cli.no_effect import JUDGED, changed, require_effect, without_leftovers
+from lightning_modules.cli.refusals import explain, in_one_sentence
+from lightning_modules.cli.trainer_settings import (
+    PROFILERS,
+    add_trainer_arguments,
+    as_list,
+    require_trainable,
+    withheld,
+)
+from lightning_modules.data.loaders import SequenceData
+from lightning_modules.runs.checkpoint_files import CheckpointFiles
+from lightning_modules.runs.checkpoints import (
     RunCheckpoint,
     read_checkpoint,
     require_place,
@@ -30,18 +42,12 @@ from lightning_modules.checkpoints import (
     require_same_weights,
     taking_up,
 )
-from lightning_modules.command_line import COMMANDS, HELP, configurations, read_config
-from lightning_modules.contract import baselines_of, require_contract
-from lightning_modules.errors import RunDone, TrainingStopped
-from lightning_modules.loaders import SequenceData
-from lightning_modules.measured import InferenceClock, PeakMemory
-from lightning_modules.metrics_log import MetricsLog
-from lightning_modules.no_effect import JUDGED, changed, require_effect, without_leftovers
-from lightning_modules.processes import Together, connected, lost_another, trainer_settings
-from lightning_modules.progress import progress_callback
-from lightning_modules.refusals import explain, in_one_sentence
-from lightning_modules.registry import TASKS
-from lightning_modules.run_directory import (
+from lightning_modules.runs.contract import baselines_of, require_contract
+from lightning_modules.runs.measured import InferenceClock, PeakMemory
+from lightning_modules.runs.metrics_log import MetricsLog
+from lightning_modules.runs.processes import Together, connected, lost_another, trainer_settings
+from lightning_modules.runs.progress import progress_callback
+from lightning_modules.runs.run_directory import (
     RunDirectory,
     alone_in,
     environment,
@@ -50,9 +56,9 @@ from lightning_modules.run_directory import (
     write_atomically,
     write_json,
 )
-from lightning_modules.task import SequenceTask
-from lightning_modules.trainer_settings import PROFILERS, add_trainer_arguments, as_list, require_trainable, withheld
-from lightning_modules.user_callbacks import require_own_names, require_saved
+from lightning_modules.runs.user_callbacks import require_own_names, require_saved
+from lightning_modules.tasks.registry import TASKS
+from lightning_modules.tasks.task import SequenceTask
 from tnqrnn import signals
 
 # What numpy's generators take.

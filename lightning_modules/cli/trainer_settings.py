@@ -14,8 +14,8 @@ from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
 
 from backends.errors import InvalidInput, nearest
-from lightning_modules.loaders import SequenceData
-from lightning_modules.task import SequenceTask
+from lightning_modules.data.loaders import SequenceData
+from lightning_modules.tasks.task import SequenceTask
 
 # The settings of Lightning's Trainer that are the user's.
 TRAINER_SETTINGS = {

@@ -21,7 +21,7 @@ import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from backends.errors import InvalidInput
-from lightning_modules.run_directory import write_atomically, write_partial
+from lightning_modules.runs.run_directory import write_atomically, write_partial
 
 
 class CheckpointFiles(TorchCheckpointIO):

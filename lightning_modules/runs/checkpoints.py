@@ -19,10 +19,10 @@ from pytorch_lightning.callbacks import Checkpoint
 from torch import nn
 
 from backends.errors import InvalidInput
-from lightning_modules import preemption
-from lightning_modules.checkpoint_files import CheckpointFiles
-from lightning_modules.errors import TrainingStopped
-from lightning_modules.exact_resume import (
+from lightning_modules.cli.errors import TrainingStopped
+from lightning_modules.runs import preemption
+from lightning_modules.runs.checkpoint_files import CheckpointFiles
+from lightning_modules.runs.exact_resume import (
     begin_next_epoch,
     begin_with_validation,
     complete_epoch,
@@ -32,8 +32,8 @@ from lightning_modules.exact_resume import (
     log_ahead,
     take_up_decisions,
 )
-from lightning_modules.processes import gathered
-from lightning_modules.run_directory import RunDirectory
+from lightning_modules.runs.processes import gathered
+from lightning_modules.runs.run_directory import RunDirectory
 from tnqrnn import signals
 
 MONITOR = "val_loss"

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 
 from backends.errors import InvalidInput
-from lightning_modules.loaders import SequenceData
-from lightning_modules.task import SPLITS, SequenceTask
+from lightning_modules.data.loaders import SequenceData
+from lightning_modules.tasks.task import SPLITS, SequenceTask
 
 KINDS = ("real", "synthetic")
 SIZES = ("input_size", "output_size", "sequence_length")

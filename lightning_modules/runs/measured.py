@@ -12,7 +12,7 @@ import psutil
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from lightning_modules.loaders import Batch
+from lightning_modules.data.loaders import Batch
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _RESET_HIGH_WATER = "5"  # proc(5): sets the resident set's high-water mark to what is resident now

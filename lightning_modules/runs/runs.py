@@ -12,16 +12,16 @@ from typing import Any
 import yaml
 
 from backends.errors import InvalidInput, require_choice
-from lightning_modules.checkpoints import read_checkpoint, taking_up
-from lightning_modules.command_line import HELP, configurations, find_task, resolve_names, shipped_names, value_of
-from lightning_modules.errors import RunDone
-from lightning_modules.loaders import SequenceData
-from lightning_modules.no_effect import without_leftovers
-from lightning_modules.progress import quiet_lightning
-from lightning_modules.registry import TASKS, Task
-from lightning_modules.run_directory import RunDirectory
-from lightning_modules.task import SequenceTask
-from lightning_modules.task_cli import TaskCLI
+from lightning_modules.cli.command_line import HELP, configurations, find_task, resolve_names, shipped_names, value_of
+from lightning_modules.cli.errors import RunDone
+from lightning_modules.cli.no_effect import without_leftovers
+from lightning_modules.cli.task_cli import TaskCLI
+from lightning_modules.data.loaders import SequenceData
+from lightning_modules.runs.checkpoints import read_checkpoint, taking_up
+from lightning_modules.runs.progress import quiet_lightning
+from lightning_modules.runs.run_directory import RunDirectory
+from lightning_modules.tasks.registry import TASKS, Task
+from lightning_modules.tasks.task import SequenceTask
 
 
 def run_command(command: str, arguments: Sequence[str]) -> RunDirectory:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lightning_modules.copying import CopyingData, CopyingMemory
-from lightning_modules.digits import DigitsData
-from lightning_modules.images import ImageClassifier
-from lightning_modules.language_modelling import LanguageModel, LanguageModellingData
-from lightning_modules.loaders import SequenceData
-from lightning_modules.mnist import MNISTData
-from lightning_modules.sentiment import SentimentClassifier, SentimentData
-from lightning_modules.task import SequenceTask
-from lightning_modules.translation import Translator
-from lightning_modules.translation_data import TranslationData
+from lightning_modules.data.loaders import SequenceData
+from lightning_modules.tasks.copying.task import CopyingData, CopyingMemory
+from lightning_modules.tasks.images.digits import DigitsData
+from lightning_modules.tasks.images.mnist import MNISTData
+from lightning_modules.tasks.images.task import ImageClassifier
+from lightning_modules.tasks.language_modelling.task import LanguageModel, LanguageModellingData
+from lightning_modules.tasks.sentiment.task import SentimentClassifier, SentimentData
+from lightning_modules.tasks.task import SequenceTask
+from lightning_modules.tasks.translation.data import TranslationData
+from lightning_modules.tasks.translation.task import Translator
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torchmetrics import MaxMetric, MeanMetric, Metric, MetricCollection
 
-from lightning_modules.processes import connected, gathered
+from lightning_modules.runs.processes import connected, gathered
 
 
 class SplitMetrics(nn.Module):

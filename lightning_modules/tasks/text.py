@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from backends.errors import require_number, require_positive_int
-from lightning_modules.loaders import Batch, BatchDataset, EpochBatches
-from lightning_modules.task import SequenceTask
-from lightning_modules.vocabulary import PADDING
+from lightning_modules.data.loaders import Batch, BatchDataset, EpochBatches
+from lightning_modules.data.vocabulary import PADDING
+from lightning_modules.tasks.task import SequenceTask
 from tnqrnn.room import require_room
 
 _TOKEN = re.compile(r"\w+(?:'\w+)*|[^\w\s]")

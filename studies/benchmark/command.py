@@ -15,8 +15,8 @@ from rich.console import Console
 
 from backends.errors import InvalidInput, require_choice, require_positive_int
 from backends.memory import require_memory
-from lightning_modules.cli import exit_code
-from lightning_modules.run_directory import environment, write_json
+from lightning_modules.cli.cli import exit_code
+from lightning_modules.runs.run_directory import environment, write_json
 from studies.arguments import Parser
 from studies.benchmark.figures import draw
 from studies.benchmark.measure import OURS, Machine, measure

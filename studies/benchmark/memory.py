@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from backends.errors import InvalidInput
-from lightning_modules.measured import PeakMemory
+from lightning_modules.runs.measured import PeakMemory
 from studies.benchmark import measure, mps_measure
 from studies.benchmark.workload import ChainWorkload, Sizes, Workload
 

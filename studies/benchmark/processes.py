@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from backends.errors import InvalidInput, require_positive_int
-from lightning_modules.cli import exit_code
-from lightning_modules.metrics_log import read_metrics
+from lightning_modules.cli.cli import exit_code
+from lightning_modules.runs.metrics_log import read_metrics
 from studies.arguments import Parser
 from tnqrnn.namesakes import children_without_working_directory
 

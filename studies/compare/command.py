@@ -9,8 +9,8 @@ from pathlib import Path
 import yaml
 
 from backends.errors import InvalidInput
-from lightning_modules.cli import exit_code
-from lightning_modules.run_directory import require_writable
+from lightning_modules.cli.cli import exit_code
+from lightning_modules.runs.run_directory import require_writable
 from studies.arguments import Parser
 from studies.fresh_folder import beside, fresh_folder
 
@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
 def _run(argv: Sequence[str]) -> None:
     settings, others = _parser().parse_known_args(argv)
     _check(settings, others)
-    from lightning_modules.runs import TrainedRun, prepare_run, run_command
+    from lightning_modules.runs.runs import TrainedRun, prepare_run, run_command
     from studies.compare.rows import TABLE
     from studies.compare.study import compare, report
     from studies.evaluation import require_qrnn

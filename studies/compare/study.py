@@ -10,10 +10,10 @@ from rich.progress import track
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from lightning_modules.loaders import Batch
-from lightning_modules.run_directory import environment, write_json
-from lightning_modules.runs import TrainedRun
-from lightning_modules.task import SequenceTask
+from lightning_modules.data.loaders import Batch
+from lightning_modules.runs.run_directory import environment, write_json
+from lightning_modules.runs.runs import TrainedRun
+from lightning_modules.tasks.task import SequenceTask
 from studies.compare.figures import draw_all
 from studies.compare.measure import (
     Deviation,

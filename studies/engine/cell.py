@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from backends.errors import InvalidInput
-from lightning_modules.run_directory import write_json
+from lightning_modules.runs.run_directory import write_json
 from studies.engine.job import DONE
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas
 from matplotlib.figure import Figure
 
-from lightning_modules.run_directory import write_atomically
+from lightning_modules.runs.run_directory import write_atomically
 from studies.style import figure
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.errors import InvalidInput
-from lightning_modules.run_directory import environment, write_json
+from lightning_modules.runs.run_directory import environment, write_json
 
 FORMAT = 1  # of the folder: goes up when older programs could not read it, or it older folders
 NAME = "study.json"

@@ -27,7 +27,7 @@ from typing import Any, Self
 import yaml
 
 from backends.errors import InvalidInput, nearest, require_number, require_positive_int
-from lightning_modules.command_line import read_config
+from lightning_modules.cli.command_line import read_config
 
 _PARTS = ("axes", "fixed", "seeds", "limits")
 _LIMITS = ("seconds", "memory_gib", "cells")

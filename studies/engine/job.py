@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.errors import InvalidInput
-from lightning_modules.run_directory import alone_in, write_json
+from lightning_modules.runs.run_directory import alone_in, write_json
 
 DONE, FAILED, OVER_BUDGET, MISSING = "done", "failed", "over_budget", "missing"
 

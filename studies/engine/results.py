@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from backends.errors import InvalidInput
-from lightning_modules.run_directory import write_atomically
+from lightning_modules.runs.run_directory import write_atomically
 from studies.engine.folder import read_study, require_same_study
 from studies.engine.grid import Grid
 from studies.engine.plan import Plan

@@ -9,8 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lightning_modules.pictures import or_said
-from lightning_modules.run_directory import RunDirectory
+from lightning_modules.runs.pictures import or_said
+from lightning_modules.runs.run_directory import RunDirectory
 from studies.engine.job import Job, Limits
 
 if TYPE_CHECKING:

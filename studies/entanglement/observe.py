@@ -10,8 +10,8 @@ from torch import Tensor
 
 from backends import State
 from backends.errors import InvalidInput
-from lightning_modules.loaders import SequenceData
-from lightning_modules.task import SequenceTask
+from lightning_modules.data.loaders import SequenceData
+from lightning_modules.tasks.task import SequenceTask
 from studies.compare.measure import closed_loop
 from studies.evaluation import features
 from tnqrnn import QRNN, QRNNCell

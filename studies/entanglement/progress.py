@@ -8,8 +8,8 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from lightning_modules.loaders import SequenceData
-from lightning_modules.task import SequenceTask
+from lightning_modules.data.loaders import SequenceData
+from lightning_modules.tasks.task import SequenceTask
 from studies.entanglement.observe import observe
 from studies.evaluation import first_sequences
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from backends.errors import InvalidInput, require_choice, require_positive_int
-from lightning_modules.cli import exit_code
-from lightning_modules.run_directory import config_hash
+from lightning_modules.cli.cli import exit_code
+from lightning_modules.runs.run_directory import config_hash
 from studies.arguments import Parser
 from studies.engine.command import run_study
 from studies.engine.study import Study

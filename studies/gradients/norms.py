@@ -22,8 +22,8 @@ from torch.nn.functional import cross_entropy
 from backends import State
 from backends.errors import InvalidInput
 from backends.statevector.state import StatevectorState
-from lightning_modules.loaders import Batch
-from lightning_modules.task import SequenceTask
+from lightning_modules.data.loaders import Batch
+from lightning_modules.tasks.task import SequenceTask
 
 LOSSES = ("last", "task")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lightning_modules.task import SequenceTask
+from lightning_modules.tasks.task import SequenceTask
 from studies.evaluation import evaluated, require_qrnn
 from studies.noise.spec import EXACT, WHO, noise_of
 from studies.training import facts, trained

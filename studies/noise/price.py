@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backends.errors import InvalidInput, require_positive_int
-from lightning_modules.task import SequenceTask
+from lightning_modules.tasks.task import SequenceTask
 from studies.engine.study import Price
 from studies.noise.measure import flags_of, studied_cell
 from studies.noise.spec import KINDS, WHO, noise_of

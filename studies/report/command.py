@@ -8,8 +8,8 @@ from importlib import import_module
 from pathlib import Path
 
 from backends.errors import InvalidInput, require_choice
-from lightning_modules.cli import exit_code
-from lightning_modules.run_directory import require_writable
+from lightning_modules.cli.cli import exit_code
+from lightning_modules.runs.run_directory import require_writable
 from studies.arguments import Parser
 from studies.engine.folder import read_study
 from studies.engine.results import write_again

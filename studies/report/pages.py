@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from lightning_modules.run_directory import write_atomically
+from lightning_modules.runs.run_directory import write_atomically
 from studies.report.contents import Report
 
 _BACKTICKS = re.compile("`([^`]+)`")

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from backends.errors import InvalidInput, nearest, require_choice, require_number, require_positive_int
-from lightning_modules.command_line import find_config, read_config
+from lightning_modules.cli.command_line import find_config, read_config
 from studies.engine.grid import require_seeds
 from tnqrnn.cells import CELLS
 

@@ -11,7 +11,7 @@ from statistics import fmean
 
 import pandas
 
-from lightning_modules.run_directory import write_atomically
+from lightning_modules.runs.run_directory import write_atomically
 from studies.tasks.figures import draw_task
 from studies.tasks.header import header
 from studies.tasks.results import CellSummary, TaskResults

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from backends.errors import InvalidInput
-from lightning_modules.task import SequenceTask
+from lightning_modules.tasks.task import SequenceTask
 from tnqrnn.cells import CELLS
 from tnqrnn.matching import match_parameters
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from backends import State
-from lightning_modules.task import SequenceTask
+from lightning_modules.tasks.task import SequenceTask
 from studies.compare.measure import Deviation, closed_loop, deviation, open_loop
 from studies.evaluation import evaluated, features, first_sequences, require_qrnn
 from studies.training import facts, trained

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lightning_modules.cli import main
-from lightning_modules.task import SequenceTask
+from lightning_modules.cli.cli import main
+from lightning_modules.tasks.task import SequenceTask
 from tests.lightning_modules.small_runs import SMALL, Fit, KillAt, Killed
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from backends.errors import InvalidInput
-from lightning_modules import translation
-from lightning_modules.cli import main
-from lightning_modules.contract import require_contract
-from lightning_modules.digits import DigitsData
-from lightning_modules.images import ImageClassifier
-from lightning_modules.task import SequenceTask
+from lightning_modules.cli.cli import main
+from lightning_modules.runs.contract import require_contract
+from lightning_modules.tasks.images.digits import DigitsData
+from lightning_modules.tasks.images.task import ImageClassifier
+from lightning_modules.tasks.task import SequenceTask
+from lightning_modules.tasks.translation import task as translation
 from tests.lightning_modules.small_runs import Fit, only_run
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import torch
 
-from lightning_modules import run_directory
-from lightning_modules.checkpoint_files import digest_of
-from lightning_modules.cli import main
-from lightning_modules.metrics_log import MetricsLog, read_metrics
+from lightning_modules.cli.cli import main
+from lightning_modules.runs import run_directory
+from lightning_modules.runs.checkpoint_files import digest_of
+from lightning_modules.runs.metrics_log import MetricsLog, read_metrics
 from tests.lightning_modules.small_runs import SMALL, Fit, KillAt, Killed, only_run, rows
 
 Damage = Callable[[dict[str, Any]], object]

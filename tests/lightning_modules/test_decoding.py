@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_modules.decoding import beam_search, length_penalty
-from lightning_modules.vocabulary import BEGIN, END, PADDING
+from lightning_modules.data.vocabulary import BEGIN, END, PADDING
+from lightning_modules.tasks.translation.decoding import beam_search, length_penalty
 
 CLASSES = 6  # the four special tokens and two words
 BATCH, STEPS = 3, 3

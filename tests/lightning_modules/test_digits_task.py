@@ -11,8 +11,8 @@ from sklearn.datasets import load_digits
 from torch.nn.functional import pad
 
 from backends.errors import InvalidInput
-from lightning_modules.cli import main
-from lightning_modules.digits import DigitsClassifier, DigitsData
+from lightning_modules.cli.cli import main
+from lightning_modules.tasks.images.digits import DigitsClassifier, DigitsData
 from tests.lightning_modules.small_runs import SMALL, Fit, only_run
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from lightning_modules.cli import main
-from lightning_modules.digits import DigitsClassifier
-from lightning_modules.registry import TASKS
-from lightning_modules.task import SequenceTask
+from lightning_modules.cli.cli import main
+from lightning_modules.tasks.images.digits import DigitsClassifier
+from lightning_modules.tasks.registry import TASKS
+from lightning_modules.tasks.task import SequenceTask
 from tests.backends.test_refusals import refused
 from tests.lightning_modules.small_images import write_mnist
 from tests.lightning_modules.small_runs import SMALL, Fit, KillAt, Killed, only_run, rows, weights

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backends.circuits.gates import GATES
-from lightning_modules.cli import main
+from lightning_modules.cli.cli import main
 from tests.lightning_modules.small_runs import SMALL, Fit, only_run
 from tnqrnn.ansatz import ONE_QUBIT_GATES, TOPOLOGIES, TWO_QUBIT_GATES
 from tnqrnn.cells import CELLS

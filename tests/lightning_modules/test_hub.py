@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from backends.errors import InvalidInput
-from lightning_modules import hub
-from lightning_modules.hub import KNOWN, content_sha256, load_split, loaded_revision, split_names
+from lightning_modules.data import hub
+from lightning_modules.data.hub import KNOWN, content_sha256, load_split, loaded_revision, split_names
 
 datasets = pytest.importorskip("datasets")
 

@@ -14,10 +14,10 @@ import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Timer
 
-from lightning_modules.checkpoints import RunCheckpoint
-from lightning_modules.cli import main
-from lightning_modules.metrics_log import MetricsLog
-from lightning_modules.task import SequenceTask
+from lightning_modules.cli.cli import main
+from lightning_modules.runs.checkpoints import RunCheckpoint
+from lightning_modules.runs.metrics_log import MetricsLog
+from lightning_modules.tasks.task import SequenceTask
 from tests.lightning_modules.small_runs import SMALL, Killed, assert_equal, end_of, only_run, weights
 
 # Three epochs of three steps, two batches of validation after each, two of the test; dropout and shuffling are on.

@@ -14,13 +14,13 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from backends.errors import InvalidInput
-from lightning_modules import ngrams
-from lightning_modules.carried_state import plain, restored
-from lightning_modules.cli import main
-from lightning_modules.language_modelling import LanguageModel, LanguageModellingData, TokenStreams
-from lightning_modules.ngrams import ngram_perplexities
-from lightning_modules.reference_text import LARGEST, reference_text
-from lightning_modules.vocabulary import BEGIN, END, PADDING, UNKNOWN
+from lightning_modules.cli.cli import main
+from lightning_modules.data.vocabulary import BEGIN, END, PADDING, UNKNOWN
+from lightning_modules.tasks.language_modelling import ngrams
+from lightning_modules.tasks.language_modelling.carried_state import plain, restored
+from lightning_modules.tasks.language_modelling.ngrams import ngram_perplexities
+from lightning_modules.tasks.language_modelling.reference_text import LARGEST, reference_text
+from lightning_modules.tasks.language_modelling.task import LanguageModel, LanguageModellingData, TokenStreams
 from tests.lightning_modules.small_runs import KillAt, Killed, only_run, weights
 
 LINES = [f"the {a} {b} the" for a in ("cat", "dog", "cow") for b in ("sees", "hears")]

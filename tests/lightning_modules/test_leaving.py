@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import torch
 
-from lightning_modules import task_cli
-from lightning_modules.checkpoints import RunCheckpoint
-from lightning_modules.cli import exit_code
-from lightning_modules.run_directory import alone_in
-from lightning_modules.task import SequenceTask
+from lightning_modules.cli import task_cli
+from lightning_modules.cli.cli import exit_code
+from lightning_modules.runs.checkpoints import RunCheckpoint
+from lightning_modules.runs.run_directory import alone_in
+from lightning_modules.tasks.task import SequenceTask
 from tests.lightning_modules.small_runs import Fit, assert_equal, end_of, only_run
 from tnqrnn import signals
 from tnqrnn.__main__ import main as program

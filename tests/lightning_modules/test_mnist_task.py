@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 
 from backends.errors import InvalidInput
-from lightning_modules.cli import main
-from lightning_modules.mnist import MNISTData
+from lightning_modules.cli.cli import main
+from lightning_modules.tasks.images.mnist import MNISTData
 from tests.lightning_modules.small_images import grey_images, png, write_mnist
 from tests.lightning_modules.small_runs import only_run
 

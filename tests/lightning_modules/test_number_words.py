@@ -6,7 +6,7 @@ import pytest
 from num2words import num2words
 
 from backends.errors import InvalidInput
-from lightning_modules.number_words import LARGEST, english, german, word_by_word
+from lightning_modules.tasks.translation.number_words import LARGEST, english, german, word_by_word
 
 
 def expected_english(number: int) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from lightning_modules.cli import main
-from lightning_modules.digits import DigitsClassifier
-from lightning_modules.registry import TASKS
+from lightning_modules.cli.cli import main
+from lightning_modules.tasks.images.digits import DigitsClassifier
+from lightning_modules.tasks.registry import TASKS
 from tests.lightning_modules.small_runs import Fit, only_run, weights
 from tests.lightning_modules.test_every_cell import TINY, task_and_data  # noqa: F401 (a fixture)
 from tests.lightning_modules.test_translation_task import SMALL as SMALL_TRANSLATION

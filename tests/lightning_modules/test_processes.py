@@ -15,11 +15,11 @@ from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
 from backends.errors import InvalidInput
-from lightning_modules.checkpoints import RunCheckpoint, random_states
-from lightning_modules.cli import main
-from lightning_modules.loaders import EpochBatches, share
-from lightning_modules.processes import Launch, set_threads, trainer_settings
-from lightning_modules.run_directory import RunDirectory, config_hash
+from lightning_modules.cli.cli import main
+from lightning_modules.data.loaders import EpochBatches, share
+from lightning_modules.runs.checkpoints import RunCheckpoint, random_states
+from lightning_modules.runs.processes import Launch, set_threads, trainer_settings
+from lightning_modules.runs.run_directory import RunDirectory, config_hash
 from tests.lightning_modules.small_runs import SMALL
 
 SRUN = {"SLURM_JOB_ID": "7", "SLURM_STEP_NUM_TASKS": "4", "SLURM_STEP_NUM_NODES": "2", "SLURM_NTASKS": "4"}

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from lightning_modules.cli import main
-from lightning_modules.digits import DigitsClassifier
-from lightning_modules.errors import TrainingStopped
+from lightning_modules.cli.cli import main
+from lightning_modules.cli.errors import TrainingStopped
+from lightning_modules.tasks.images.digits import DigitsClassifier
 from tests.lightning_modules.small_runs import SMALL
 
 

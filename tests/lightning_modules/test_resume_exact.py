@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from lightning_modules.checkpoints import random_states, set_random_states
-from lightning_modules.cli import main
-from lightning_modules.loaders import EpochBatches
+from lightning_modules.cli.cli import main
+from lightning_modules.data.loaders import EpochBatches
+from lightning_modules.runs.checkpoints import random_states, set_random_states
 from tests.lightning_modules.small_runs import SMALL, Fit, KillAt, Killed, only_run, weights
 
 
@@ -91,7 +91,7 @@ def test_resume_of_a_run_that_lacks_only_its_result(
 
 
 def test_kill_nine_leaves_a_run_that_goes_on(tmp_path: Path, uninterrupted: dict[str, torch.Tensor]) -> None:
-    code = "import sys, torch; torch.set_num_threads(1); from lightning_modules.cli import main; "
+    code = "import sys, torch; torch.set_num_threads(1); from lightning_modules.cli.cli import main; "
     code += "sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-P", "-c", code, "fit", *SMALL, "--runs", str(tmp_path), "--checkpoint_every", "1"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -13,10 +13,10 @@ from typing import ClassVar
 import pytest
 import torch
 
-from lightning_modules.digits import DigitsData
-from lightning_modules.metrics_log import MetricsLog, read_metrics
-from lightning_modules.progress import PlainProgress
-from lightning_modules.run_directory import alone_in, config_hash
+from lightning_modules.runs.metrics_log import MetricsLog, read_metrics
+from lightning_modules.runs.progress import PlainProgress
+from lightning_modules.runs.run_directory import alone_in, config_hash
+from lightning_modules.tasks.images.digits import DigitsData
 from tests.lightning_modules.small_runs import Fit, KillAt, Killed, only_run, rows
 
 
@@ -58,7 +58,7 @@ def test_two_processes_do_not_share_a_run(fit: Fit, tmp_path: Path, capsys: pyte
     run = only_run(tmp_path / "runs")
     (run / "result.json").unlink()
     script = (
-        "import sys; from pathlib import Path; from lightning_modules.run_directory import alone_in\n"
+        "import sys; from pathlib import Path; from lightning_modules.runs.run_directory import alone_in\n"
         "with alone_in(Path(sys.argv[1]), 'other', ''): print('in', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", script, str(run)]

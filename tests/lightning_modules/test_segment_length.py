@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lightning_modules.cli import main
+from lightning_modules.cli.cli import main
 from tests.lightning_modules.small_runs import SMALL, Fit, weights
 
 # The six qubits of brickwork at bond 2 are truncated; dropout and shots are drawn.

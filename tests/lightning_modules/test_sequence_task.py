@@ -12,9 +12,9 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from backends.errors import InvalidInput
-from lightning_modules.digits import DigitsClassifier
-from lightning_modules.errors import TrainingStopped
-from lightning_modules.split_metrics import SplitMetrics
+from lightning_modules.cli.errors import TrainingStopped
+from lightning_modules.tasks.images.digits import DigitsClassifier
+from lightning_modules.tasks.split_metrics import SplitMetrics
 from tests.lightning_modules.small_runs import Fit, only_run
 
 SMALL_MODEL = {"input_size": 3, "output_size": 4, "sequence_length": 5, "n_qubits": 3, "controller_width": 4}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lightning_modules.cli import main
-from lightning_modules.command_line import shipped_names
-from lightning_modules.registry import TASKS
+from lightning_modules.cli.cli import main
+from lightning_modules.cli.command_line import shipped_names
+from lightning_modules.tasks.registry import TASKS
 from tests.lightning_modules.small_images import write_mnist
 from tests.lightning_modules.small_runs import only_run, rows
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from lightning_modules.digits import DigitsData
-from lightning_modules.images import ImageClassifier
-from lightning_modules.progress import quiet_lightning
-from lightning_modules.registry import TASKS
+from lightning_modules.runs.progress import quiet_lightning
+from lightning_modules.tasks.images.digits import DigitsData
+from lightning_modules.tasks.images.task import ImageClassifier
+from lightning_modules.tasks.registry import TASKS
 from tests.lightning_modules.test_every_cell import SMALL_DATA
 
 QUIET: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}

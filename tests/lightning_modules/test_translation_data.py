@@ -11,10 +11,10 @@ import torch
 from datasets import Dataset
 
 from backends.errors import InvalidInput
-from lightning_modules.language_pairs import detokenise, number_pair, tokenise
-from lightning_modules.number_words import english
-from lightning_modules.translation_data import TranslationData
-from lightning_modules.vocabulary import END, PADDING
+from lightning_modules.data.vocabulary import END, PADDING
+from lightning_modules.tasks.translation.data import TranslationData
+from lightning_modules.tasks.translation.language_pairs import detokenise, number_pair, tokenise
+from lightning_modules.tasks.translation.number_words import english
 
 SMALL = {"largest": 99, "val_size": 10, "test_size": 20, "batch_size": 4}
 SENTENCES = [

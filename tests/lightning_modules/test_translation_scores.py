@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sacrebleu
 
-from lightning_modules.translation_scores import TranslationScores
+from lightning_modules.tasks.translation.scores import TranslationScores
 
 FOUND = ["two hundred forty one", "one", "A man , in blue", "the cat sat on the mat .", "nine thousand six", ""]
 WANTED = ["two hundred forty one", "one", "a man, in blue.", "The cat sat on a mat.", "nine thousand sixty", "two"]

@@ -12,10 +12,10 @@ from matplotlib.image import imread
 from torch.nn.functional import cross_entropy
 
 from backends.errors import InvalidInput
-from lightning_modules.cli import main
-from lightning_modules.translation import Translator
-from lightning_modules.translation_data import TranslationData
-from lightning_modules.vocabulary import BEGIN, PADDING
+from lightning_modules.cli.cli import main
+from lightning_modules.data.vocabulary import BEGIN, PADDING
+from lightning_modules.tasks.translation.data import TranslationData
+from lightning_modules.tasks.translation.task import Translator
 from tests.lightning_modules.small_runs import KillAt, Killed, only_run, rows, weights
 
 DATA = {"largest": 99, "val_size": 8, "test_size": 8, "batch_size": 4}

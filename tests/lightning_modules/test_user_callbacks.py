@@ -9,8 +9,8 @@ import pytest
 import pytorch_lightning.callbacks
 import torch
 
-from lightning_modules.cli import main
-from lightning_modules.user_callbacks import REFUSED
+from lightning_modules.cli.cli import main
+from lightning_modules.runs.user_callbacks import REFUSED
 from tests.lightning_modules.small_runs import SMALL, Fit, KillAt, Killed, only_run, weights
 
 # Lightning's that a run takes, with what they cannot do without.

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-import lightning_modules.task
-from lightning_modules.cli import main
-from lightning_modules.task import SequenceTask
-from lightning_modules.trainer_settings import withheld
+import lightning_modules.tasks.task
+from lightning_modules.cli.cli import main
+from lightning_modules.cli.trainer_settings import withheld
+from lightning_modules.tasks.task import SequenceTask
 
 FIT = "fit --config digits "
 LONG = "1" + 20 * "0"
@@ -181,7 +181,7 @@ def test_every_setting_of_lightnings_trainer_is_the_users_or_withheld_for_a_reas
 
 
 def test_a_fault_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lightning_modules.task, "create_cell", None)  # what a line of ours calls
+    monkeypatch.setattr(lightning_modules.tasks.task, "create_cell", None)  # what a line of ours calls
     with pytest.raises(TypeError, match="not callable") as fault:
         main(FIT.split())
     assert "please report it" in fault.value.__notes__[0]

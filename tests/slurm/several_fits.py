@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 
-from lightning_modules.cli import main
+from lightning_modules.cli.cli import main
 
 if __name__ == "__main__":
     codes = [main(["fit", *arguments]) for arguments in json.loads(sys.argv[1])]

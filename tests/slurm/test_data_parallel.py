@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lightning_modules.cli import main
+from lightning_modules.cli.cli import main
 from tests.slurm.onebox import OneBox
 from tests.slurm.runs import FITS, curve, fit_into, results, the_run
 

@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 import pytest
 import torch
 
-from lightning_modules.attention_figure import AttentionMap, draw_attention
+from lightning_modules.tasks.translation.attention_figure import AttentionMap, draw_attention
 from studies.benchmark.figures import draw
 from studies.benchmark.measure import Measurement
 from studies.benchmark.mps_measure import MPSMeasurement

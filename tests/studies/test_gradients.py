@@ -14,8 +14,8 @@ from torch.nn.functional import cross_entropy
 
 from backends.errors import InvalidInput
 from backends.statevector.state import StatevectorState
-from lightning_modules.copying import CopyingData, CopyingMemory
-from lightning_modules.runs import run_command
+from lightning_modules.runs.runs import run_command
+from lightning_modules.tasks.copying.task import CopyingData, CopyingMemory
 from studies.fits import slope, slope_over_seeds
 from studies.gradients.command import main
 from studies.gradients.measure import build, measure

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from backends import Backend
-from lightning_modules.carried_state import plain, restored
+from lightning_modules.tasks.language_modelling.carried_state import plain, restored
 from tnqrnn import QRNN, ReadoutNoise
 from tnqrnn.cells import create_cell
 from tnqrnn.encoder_decoder import EncoderDecoder

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_modules.language_modelling import LanguageModel
-from lightning_modules.translation import Translator
+from lightning_modules.tasks.language_modelling.task import LanguageModel
+from lightning_modules.tasks.translation.task import Translator
 from tests import oracle
 from tests.backends.cases import gate_tuples, largest
 from tests.backends.test_refusals import refused

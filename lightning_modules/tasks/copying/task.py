@@ -23,8 +23,8 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from backends.errors import InvalidInput, require_positive_int
 from backends.memory import require_memory
-from lightning_modules.loaders import Batch, BatchDataset, SequenceData
-from lightning_modules.task import SequenceTask
+from lightning_modules.data.loaders import Batch, BatchDataset, SequenceData
+from lightning_modules.tasks.task import SequenceTask
 
 SYMBOLS = 8
 RECALLED = 10

@@ -7,7 +7,7 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from lightning_modules.images import SPLIT_SEED, ImageClassifier, ImageData, Images
+from lightning_modules.tasks.images.task import SPLIT_SEED, ImageClassifier, ImageData, Images
 
 # 1293 scans are left for training; every split is stratified by digit.
 TEST_SIZE, VAL_SIZE = 360, 144

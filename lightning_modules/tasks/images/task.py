@@ -18,8 +18,8 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from backends.errors import InvalidInput, require_choice
-from lightning_modules.loaders import Batch, BatchDataset, SequenceData
-from lightning_modules.task import SequenceTask
+from lightning_modules.data.loaders import Batch, BatchDataset, SequenceData
+from lightning_modules.tasks.task import SequenceTask
 
 ARRANGEMENTS = ("rows", "pixels", "permuted")
 # Of every split that is drawn, so that results of different runs compare.

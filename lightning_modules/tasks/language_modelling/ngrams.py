@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from lightning_modules.vocabulary import BEGIN
+from lightning_modules.data.vocabulary import BEGIN
 
 Counts = np.ndarray[tuple[int], np.dtype[np.float64]]
 Ids = np.ndarray[tuple[int], np.dtype[np.int64]]  # (tokens,)

@@ -22,14 +22,14 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from backends.errors import InvalidInput, require_choice, require_positive_int
-from lightning_modules.carried_state import plain, restored
-from lightning_modules.hub import content_sha256, load_split, loaded_revision
-from lightning_modules.loaders import Batch, BatchDataset, SequenceData
-from lightning_modules.ngrams import Ids, ngram_perplexities
-from lightning_modules.processes import gathered
-from lightning_modules.reference_text import reference_text
-from lightning_modules.text import TextTask, tokenize
-from lightning_modules.vocabulary import BEGIN, END, PADDING, UNKNOWN, Vocabulary
+from lightning_modules.data.hub import content_sha256, load_split, loaded_revision
+from lightning_modules.data.loaders import Batch, BatchDataset, SequenceData
+from lightning_modules.data.vocabulary import BEGIN, END, PADDING, UNKNOWN, Vocabulary
+from lightning_modules.runs.processes import gathered
+from lightning_modules.tasks.language_modelling.carried_state import plain, restored
+from lightning_modules.tasks.language_modelling.ngrams import Ids, ngram_perplexities
+from lightning_modules.tasks.language_modelling.reference_text import reference_text
+from lightning_modules.tasks.text import TextTask, tokenize
 
 REFERENCE = "pydoc"
 TEXT_COLUMNS = {"ptb": "sentence", "ptb-text-only/ptb_text_only": "sentence"}

@@ -20,12 +20,12 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from backends.errors import InvalidInput, require_positive_int
 from backends.memory import require_memory
-from lightning_modules.bag_of_words import bag_of_words_accuracies
-from lightning_modules.hub import content_sha256, load_split, loaded_revision, split_names
-from lightning_modules.loaders import BatchDataset, EpochBatches, SequenceData
-from lightning_modules.sentiment_grammar import sentence_pairs
-from lightning_modules.text import BucketedBatches, TextTask, TokenSequences, tokenize
-from lightning_modules.vocabulary import UNKNOWN, Vocabulary
+from lightning_modules.data.hub import content_sha256, load_split, loaded_revision, split_names
+from lightning_modules.data.loaders import BatchDataset, EpochBatches, SequenceData
+from lightning_modules.data.vocabulary import UNKNOWN, Vocabulary
+from lightning_modules.tasks.sentiment.bag_of_words import bag_of_words_accuracies
+from lightning_modules.tasks.sentiment.grammar import sentence_pairs
+from lightning_modules.tasks.text import BucketedBatches, TextTask, TokenSequences, tokenize
 
 GRAMMAR = "grammar"
 TEXT_COLUMNS = {"sst2": "sentence", "stanfordnlp/sst2": "sentence"}

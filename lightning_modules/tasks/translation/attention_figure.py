@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lightning_modules.pictures import or_said
+from lightning_modules.runs.pictures import or_said
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,20 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from backends.errors import InvalidInput
-from lightning_modules.hub import content_sha256
-from lightning_modules.language_pairs import NUMBERS, Pair, Splits, detokenise, number_pairs, shorten, text_pairs
-from lightning_modules.loaders import Batch, BatchDataset, SequenceData
-from lightning_modules.number_words import word_by_word
-from lightning_modules.translation_scores import TranslationScores
-from lightning_modules.vocabulary import END, PADDING, Vocabulary
+from lightning_modules.data.hub import content_sha256
+from lightning_modules.data.loaders import Batch, BatchDataset, SequenceData
+from lightning_modules.data.vocabulary import END, PADDING, Vocabulary
+from lightning_modules.tasks.translation.language_pairs import (
+    NUMBERS,
+    Pair,
+    Splits,
+    detokenise,
+    number_pairs,
+    shorten,
+    text_pairs,
+)
+from lightning_modules.tasks.translation.number_words import word_by_word
+from lightning_modules.tasks.translation.scores import TranslationScores
 
 
 class TranslationData(SequenceData):

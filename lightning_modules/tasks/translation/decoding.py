@@ -14,7 +14,7 @@ from typing import Protocol, Self, TypeVar
 import torch
 from torch import Tensor
 
-from lightning_modules.vocabulary import BEGIN, END, PADDING
+from lightning_modules.data.vocabulary import BEGIN, END, PADDING
 
 
 class Carry(Protocol):

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from backends.errors import InvalidInput, require_choice, require_positive_int
-from lightning_modules.hub import load_split
-from lightning_modules.number_words import LARGEST, english, german
+from lightning_modules.data.hub import load_split
+from lightning_modules.tasks.translation.number_words import LARGEST, english, german
 
 NUMBERS = "numbers"
 SOURCE_TOKENS = ("morphemes", "characters")

@@ -18,15 +18,15 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from backends.errors import require_number, require_positive_int
-from lightning_modules.attention_figure import AttentionMap, draw_attention
-from lightning_modules.decoding import beam_search
-from lightning_modules.loaders import Batch, share
-from lightning_modules.processes import gathered
-from lightning_modules.run_directory import write_json
-from lightning_modules.task import SequenceTask
-from lightning_modules.translation_data import TranslationData
-from lightning_modules.translation_scores import TranslationScores
-from lightning_modules.vocabulary import BEGIN, PADDING
+from lightning_modules.data.loaders import Batch, share
+from lightning_modules.data.vocabulary import BEGIN, PADDING
+from lightning_modules.runs.processes import gathered
+from lightning_modules.runs.run_directory import write_json
+from lightning_modules.tasks.task import SequenceTask
+from lightning_modules.tasks.translation.attention_figure import AttentionMap, draw_attention
+from lightning_modules.tasks.translation.data import TranslationData
+from lightning_modules.tasks.translation.decoding import beam_search
+from lightning_modules.tasks.translation.scores import TranslationScores
 from tnqrnn.encoder_decoder import Decoding, EncoderDecoder
 from tnqrnn.room import require_room
 from tnqrnn.sequences import at_least_single

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from backends.errors import InvalidInput
-from lightning_modules.command_line import find_config, read_config
-from lightning_modules.registry import TASKS
+from lightning_modules.cli.command_line import find_config, read_config
+from lightning_modules.tasks.registry import TASKS
 from studies.tasks.command import _DEFAULTS
 from studies.tasks.grid import Grid
 from tnqrnn.__main__ import main

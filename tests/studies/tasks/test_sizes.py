@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lightning_modules.digits import DigitsClassifier
+from lightning_modules.tasks.images.digits import DigitsClassifier
 from studies.tasks.sizes import Sizes, width_of
 
 REFERENCE = {"model.cell": "qrnn"}

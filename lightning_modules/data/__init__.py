@@ -1,0 +1,1 @@
+"""Batches that can be resumed, data sets of the hub or of local folders, vocabularies."""

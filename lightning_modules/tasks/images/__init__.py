@@ -1,0 +1,1 @@
+"""Images as sequences: by rows, by pixels, by permuted pixels."""

@@ -1,0 +1,1 @@
+"""Positive or negative."""

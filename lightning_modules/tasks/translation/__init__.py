@@ -1,0 +1,1 @@
+"""German to English, by encoder and decoder."""
