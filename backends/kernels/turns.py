@@ -1,131 +1,119 @@
-"""Gates in lanes: 2 x 2 matrices on pairs of the numbers of a tensor, forward and backward."""
+"""Gates in lanes: 2 x 2 matrices on pairs of numbers, forward and backward.
+
+The numbers are amplitudes, whose parts are rows of two arrays (`..._pairs`), or those of a tensor (`..._numbers`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from numba import types
-from numba.extending import intrinsic
+from backends.kernels.emitting import Numbers, Rows, Slots, every, outlined
+from backends.kernels.vectors import Complex, Index, Vector
 
-from backends.kernels.lanes import INT, Numbers, Slots, constant, every, outlined
-from backends.kernels.simd import Complex, Lanes, Vector
+Pair = tuple[Complex, Complex]
+Matrix = tuple[Complex, Complex, Complex, Complex]  # u00, u01, u10, u11
+
+
+def _matrix(u: Rows) -> Matrix:
+    numbers = Numbers(u)
+    return numbers[0], numbers[1], numbers[2], numbers[3]
+
+
+def _rotated(u: Matrix, a: Complex, b: Complex) -> Pair:
+    """U (a, b)."""
+    u00, u01, u10, u11 = u
+    return u00 * a + u01 * b, u10 * a + u11 * b
+
+
+def _unrotated(u: Matrix, a: Complex, b: Complex) -> Pair:
+    """u^dagger (a, b)."""
+    u00, u01, u10, u11 = u
+    return u00.conj() * a + u10.conj() * b, u01.conj() * a + u11.conj() * b
+
+
+def _add_frame(sums: Slots, psi: Pair, cotangent: Pair) -> None:
+    """Add Im(cotangent^dagger sigma psi) for sigma = X, Y, |0><0| and |1><1|."""
+    (a, b), (c, d) = psi, cotangent
+    sums[0] += (c.conj() * b).im + (d.conj() * a).im
+    # Re(conj(d) a - conj(c) b)
+    sums[1] += d.im * a.im + d.re * a.re - c.im * b.im - c.re * b.re
+    sums[2] += (c.conj() * a).im
+    sums[3] += (d.conj() * b).im
+
+
+def _with_flips(x: Vector, y: Vector, psi: Pair, cotangent: Pair) -> Pair:
+    """Cotangent + (x X + y Y) psi. Y |0> = i |1>, Y |1> = -i |0>: (x - i y) b goes to 0, (x + i y) a to 1."""
+    (a, b), (c, d), weight = psi, cotangent, Complex(x, y)
+    return c + weight.conj() * b, d + weight * a
 
 
 @contextmanager
-def _pairs(builder: Any, outer: Any, outer_stride: Any, inner: Any, inner_stride: Any, run: Any) -> Iterator[Any]:
+def _visited(outer: Index, outer_stride: Index, inner: Index, inner_stride: Index, run: Index) -> Iterator[Index]:
     """Visit the numbers i outer_stride + j inner_stride + k for i < outer, j < inner, k < run."""
-    with every(builder, outer) as i, every(builder, inner) as j:
-        start = builder.add(builder.mul(i, outer_stride), builder.mul(j, inner_stride))
-        with every(builder, run) as k:
-            yield builder.add(start, k)
+    with every(outer) as i, every(inner) as j:
+        start = i * outer_stride + j * inner_stride
+        with every(run) as k:
+            yield start + k
 
 
-@intrinsic
+@outlined
 def rotate_numbers(
-    typing: Any, x: Any, offset: Any, outer: Any, outer_stride: Any, inner: Any, inner_stride: Any, run: Any,
-    first: Any, second: Any, u: Any,
-) -> Any:  # fmt: skip
+    x: Rows, offset: Index, outer: Index, outer_stride: Index, inner: Index, inner_stride: Index, run: Index,
+    first: Index, second: Index, u: Rows,
+) -> None:  # fmt: skip
     """(a, b) <- u (a, b) for pairs of numbers, `first` and `second` from the visited ones; u (8, LANES)."""
-    signature = types.void(x, *[INT] * 8, u)
-
-    def generate(context: Any, builder: Any, _: Any, args: Any) -> None:
-        lanes = Lanes(context, builder, x.dtype)
-        numbers = Numbers(lanes, x, args[0], args[1])
-        u00, u01, u10, u11 = lanes.matrix(lanes.data(u, args[9]))
-        with _pairs(builder, *args[2:7]) as index:
-            at = [builder.add(index, shift) for shift in args[7:9]]
-            a, b = (numbers.load(place) for place in at)
-            numbers.store(lanes.product(u01, b, lanes.product(u00, a)), at[0])
-            numbers.store(lanes.product(u11, b, lanes.product(u10, a)), at[1])
-
-    return outlined(signature, generate)
+    numbers, matrix = Numbers(x, offset), _matrix(u)
+    with _visited(outer, outer_stride, inner, inner_stride, run) as index:
+        i, j = index + first, index + second
+        numbers[i], numbers[j] = _rotated(matrix, numbers[i], numbers[j])
 
 
-@intrinsic
+@outlined
 def unrotate_numbers(
-    typing: Any, x: Any, offset: Any, y: Any, y_offset: Any, outer: Any, outer_stride: Any, inner: Any,
-    inner_stride: Any, run: Any, first: Any, second: Any, u: Any, sums: Any,
-) -> Any:  # fmt: skip
-    """Un-apply u from x and from its cotangent y; add Im(y^h sigma x) of X, Y, Z and 1 behind u to sums (4, LANES)."""
-    signature = types.void(x, INT, y, INT, *[INT] * 7, u, sums)
-
-    def generate(context: Any, builder: Any, _: Any, args: Any) -> None:
-        lanes = Lanes(context, builder, x.dtype)
-        state, cotangent = Numbers(lanes, x, args[0], args[1]), Numbers(lanes, y, args[2], args[3])
-        u00, u01, u10, u11 = lanes.matrix(lanes.data(u, args[11]))
-        total = lanes.data(sums, args[12])
-        sums_now = Slots(lanes, [lanes.load(lanes.row(total, k)) for k in range(4)])
-        with _pairs(builder, *args[4:9]) as index:
-            at = [builder.add(index, shift) for shift in args[9:11]]
-            a, b = (state.load(place) for place in at)
-            c, d = (cotangent.load(place) for place in at)
-            for numbers, top, bottom in ((state, a, b), (cotangent, c, d)):
-                numbers.store(lanes.conj_product(u10, bottom, lanes.conj_product(u00, top)), at[0])
-                numbers.store(lanes.conj_product(u11, bottom, lanes.conj_product(u01, top)), at[1])
-            sums_now[0] = add_imag(lanes, d, a, add_imag(lanes, c, b, sums_now[0]))
-            sums_now[1] = lanes.fma(d[0], a[0], lanes.fma(d[1], a[1], sums_now[1]))
-            sums_now[1] = lanes.fms(c[0], b[0], lanes.fms(c[1], b[1], sums_now[1]))
-            sums_now[2] = add_imag(lanes, c, a, sums_now[2])
-            sums_now[3] = add_imag(lanes, d, b, sums_now[3])
-        for k in range(4):
-            lanes.store(sums_now[k], lanes.row(total, k))
-
-    return outlined(signature, generate)
+    x: Rows, offset: Index, y: Rows, y_offset: Index, outer: Index, outer_stride: Index, inner: Index,
+    inner_stride: Index, run: Index, first: Index, second: Index, u: Rows, sums: Rows,
+) -> None:  # fmt: skip
+    """Un-apply u from x and from its cotangent y; add the frame behind u (see `_add_frame`) to sums (4, LANES)."""
+    state, cotangent, matrix = Numbers(x, offset), Numbers(y, y_offset), _matrix(u)
+    total = Slots(*[sums[k] for k in range(4)])
+    with _visited(outer, outer_stride, inner, inner_stride, run) as index:
+        i, j = index + first, index + second
+        psi, back = (state[i], state[j]), (cotangent[i], cotangent[j])
+        state[i], state[j] = _unrotated(matrix, *psi)
+        cotangent[i], cotangent[j] = _unrotated(matrix, *back)
+        _add_frame(total, psi, back)
+    for k in range(4):
+        sums[k] = total[k]
 
 
-def add_imag(lanes: Lanes, a: Complex, b: Complex, plus: Vector) -> Vector:
-    """Im conj(a) b + plus."""
-    return lanes.fms(a[1], b[0], lanes.fma(a[0], b[1], plus))
-
-
-@intrinsic
+@outlined
 def pair_sums(
-    typing: Any, bra: Any, bo: Any, ket: Any, ko: Any, outer: Any, outer_stride: Any, run: Any, shift: Any, out: Any,
-    row: Any,
-) -> Any:  # fmt: skip
+    bra: Rows, bra_offset: Index, ket: Rows, ket_offset: Index, outer: Index, outer_stride: Index, run: Index,
+    shift: Index, out: Rows, row: Index,
+) -> None:  # fmt: skip
     """Rows row.. of `out`: both parts of sum conj(bra_0) ket_1, then Re sum conj(bra_0) ket_0, and of 1 likewise."""
-    signature = types.void(bra, INT, ket, *[INT] * 5, out, INT)
-
-    def generate(context: Any, builder: Any, _: Any, args: Any) -> None:
-        lanes = Lanes(context, builder, bra.dtype)
-        left, right = Numbers(lanes, bra, args[0], args[1]), Numbers(lanes, ket, args[2], args[3])
-        sums = Slots(lanes, [lanes.zero] * 4)
-        with _pairs(builder, args[4], args[5], constant(1), constant(0), args[6]) as index:
-            at = [index, builder.add(index, args[7])]
-            a, b = (left.load(place) for place in at)
-            c, d = (right.load(place) for place in at)
-            sums[0], sums[1] = lanes.conj_product(a, d, (sums[0], sums[1]))
-            for slot, x, y in ((2, a, c), (3, b, d)):
-                sums[slot] = lanes.fma(x[1], y[1], lanes.fma(x[0], y[0], sums[slot]))
-        target = lanes.data(out, args[8])
-        for k in range(4):
-            lanes.store(sums[k], lanes.row(target, builder.add(args[9], constant(k))))
-
-    return outlined(signature, generate)
+    left, right, zero = Numbers(bra, bra_offset), Numbers(ket, ket_offset), bra.lanes.zero
+    sums = Slots(Complex(zero, zero), zero, zero)
+    with _visited(outer, outer_stride, Index(row.builder, 1), Index(row.builder, 0), run) as index:
+        a, b = left[index], left[index + shift]
+        c, d = right[index], right[index + shift]
+        sums[0] += a.conj() * d
+        sums[1] += (a.conj() * c).re
+        sums[2] += (b.conj() * d).re
+    out[row], out[row + 1] = sums[0].re, sums[0].im
+    out[row + 2], out[row + 3] = sums[1], sums[2]
 
 
-@intrinsic
+@outlined
 def add_paulis(
-    typing: Any, x: Any, xo: Any, y: Any, yo: Any, outer: Any, outer_stride: Any, run: Any, shift: Any, weights: Any,
-    row: Any,
-) -> Any:  # fmt: skip
+    x: Rows, x_offset: Index, y: Rows, y_offset: Index, outer: Index, outer_stride: Index, run: Index, shift: Index,
+    weights: Rows, row: Index,
+) -> None:  # fmt: skip
     """y += (w_0 X + w_1 Y + w_2 Z) x for pairs of numbers `shift` apart; w are the rows row.. of `weights`."""
-    signature = types.void(x, INT, y, *[INT] * 5, weights, INT)
-
-    def generate(context: Any, builder: Any, _: Any, args: Any) -> None:
-        lanes = Lanes(context, builder, x.dtype)
-        source, target = Numbers(lanes, x, args[0], args[1]), Numbers(lanes, y, args[2], args[3])
-        table = lanes.data(weights, args[8])
-        w = [lanes.load(lanes.row(table, builder.add(args[9], constant(k)))) for k in range(3)]
-        with _pairs(builder, args[4], args[5], constant(1), constant(0), args[6]) as index:
-            at = [index, builder.add(index, args[7])]
-            a, b = (source.load(place) for place in at)
-            c, d = (target.load(place) for place in at)
-            # Y |0> = i |1>, Y |1> = -i |0>: (x - i y) b goes to 0, (x + i y) a to 1.
-            c, d = lanes.conj_product((w[0], w[1]), b, c), lanes.product((w[0], w[1]), a, d)
-            target.store(tuple(lanes.fma(w[2], a[k], c[k]) for k in (0, 1)), at[0])
-            target.store(tuple(lanes.fms(w[2], b[k], d[k]) for k in (0, 1)), at[1])
-
-    return outlined(signature, generate)
+    source, target = Numbers(x, x_offset), Numbers(y, y_offset)
+    w_x, w_y, w_z = (weights[row + k] for k in range(3))
+    with _visited(outer, outer_stride, Index(row.builder, 1), Index(row.builder, 0), run) as index:
+        psi = source[index], source[index + shift]
+        c, d = _with_flips(w_x, w_y, psi, (target[index], target[index + shift]))
+        target[index], target[index + shift] = c + w_z * psi[0], d - w_z * psi[1]
