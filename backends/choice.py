@@ -20,7 +20,7 @@ import torch
 
 from backends.circuits.circuit import Circuit
 from backends.circuits.program import fuse
-from backends.kernels.simd import LANES
+from backends.kernels.vectors import LANES
 from backends.memory import format_bytes, total_bytes
 from backends.mps.layout import Layout
 from backends.statevector.kernel import BACKWARD_TILES

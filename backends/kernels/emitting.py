@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from inspect import Parameter, Signature, signature
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from llvmlite import ir
 from numba import types
@@ -42,12 +42,28 @@ class Rows:
 
     def begin(self, number: Index) -> Rows:
         """The rows counted from any number of the array."""
-        return Rows(self.lanes, self.lanes.builder.gep(self._data, [number.value]))
+        return Rows(self.lanes, self._at(number))
+
+    def everywhere(self, number: Index) -> Vector:
+        """A single number of the array, in every lane."""
+        return self.lanes.broadcast(self.lanes.builder.load(self._at(number)))
+
+    def gather(self, places: Sequence[Index]) -> Vector:
+        """The vector of a number for every lane, each from its own place in the array."""
+        return self.lanes.of([self.lanes.builder.load(self._at(place)) for place in places])
+
+    def scatter(self, places: Sequence[Index], vector: Vector) -> None:
+        """Write the number of every lane to a place of its own; in order, where two are the same."""
+        for lane, place in enumerate(places):
+            self.lanes.builder.store(vector.lane(lane), self._at(place))
+
+    def _at(self, number: Index) -> Any:
+        return self.lanes.builder.gep(self._data, [number.value])
 
     def _pointer(self, row: Index | int) -> Any:
         builder = self.lanes.builder
         number = Index(builder, row * LANES) if isinstance(row, int) else row * LANES
-        return builder.bitcast(builder.gep(self._data, [number.value]), self.lanes.type.as_pointer())
+        return builder.bitcast(self._at(number), self.lanes.type.as_pointer())
 
 
 class Numbers:
@@ -76,6 +92,18 @@ class Apart:
 
     def __setitem__(self, row: Index | int, value: Complex) -> None:
         self._re[row], self._im[row] = value.re, value.im
+
+
+class Parts(NamedTuple):
+    """Complex numbers as compiled functions hand them on: arrays (rows, LANES) of real and of imaginary parts."""
+
+    re: Any
+    im: Any
+
+    @property
+    def numbers(self) -> Apart:
+        """The numbers as operations read and write them."""
+        return Apart(self.re, self.im)
 
 
 class Slot:
@@ -141,11 +169,12 @@ class Sums(Slots):
         with self._lanes.builder.if_then(ends.value, likely=False):
             self._end_run()
 
-    def add_to(self, rows: Rows) -> None:
-        """Add the sums, after the last term, to the rows of an array in double precision."""
+    def add_to(self, rows: Rows, first: Index | int = 0) -> None:
+        """Add the sums, after the last term, to the rows first.. of an array in double precision."""
+        rows.lanes.require(types.float64)
         self._end_run()
         for k, total in enumerate(self._totals):
-            rows[k] = rows[k] + total
+            rows[first + k] += total
 
     def _end_run(self) -> None:
         for k in range(self._count):

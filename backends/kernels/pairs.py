@@ -1,4 +1,4 @@
-"""A circuit compiled for the kernel: pair operations, grouped into passes over few qubits.
+"""Gates compiled for the kernels: pair operations.
 
 A pair operation applies a 2 x 2 matrix to the pairs of amplitudes that differ in the target qubit (or, `flips_both`, in
 target and selector together), one matrix where the selector is 0 and another where it is 1. Every gate has this form:
@@ -16,7 +16,7 @@ into angles'. Atoms that both matrices begin with stand once. U3(a, b, c) is P(b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
@@ -28,15 +28,17 @@ from scipy.linalg import cossin
 
 from backends.circuits.circuit import Gate
 from backends.circuits.gates import CONTROLLED, constant
-from backends.circuits.program import group_by_qubits
 
 # Kinds of atoms, as the kernel numbers them.
 RX, RY, RZ, P, FIXED = range(5)
 _KINDS = {"rx": RX, "ry": RY, "rz": RZ, "p": P}
 
-# A pass keeps 2**8 rows of state and cotangent in 32 KiB of single precision: a usual first-level cache. In double
-# precision twice as much: the second-level cache costs less than more passes. (7 is slower from 10 qubits on.)
-PASS_WIDTH = 8
+# Rows of the kernels' tables. An operation: strides of target and selector (0: none), whether both flip; where the
+# atoms begin that both matrices share, those of the first alone, those of the second alone, and where these end;
+# whether each matrix acts at all.
+ATOM = np.dtype([(name, np.int64) for name in ("kind", "sign", "slot")])
+_OPERATION = ("target", "selector", "flips", "shared", "zero", "one", "end")
+OPERATION = np.dtype([*[(name, np.int64) for name in _OPERATION], ("acts", np.int64, 2)])
 
 Array = np.ndarray[Any, Any]
 _PAULIS = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
@@ -182,38 +184,6 @@ def _converted(constants: Constants, dtype: torch.dtype) -> tuple[Array, Array]:
     return fixed, turns
 
 
-@dataclass(frozen=True, eq=False)
-class KernelProgram:
-    """The tables that the kernel interprets.
-
-    `passes` (number, 7): first and last operation, number of qubits, start in `offsets`, bit mask of the qubits, first
-    and last readout. Every qubit is read out once, in a pass behind which no operation follows. `readouts` (number, 2):
-    qubit, its stride within the pass.
-    `offsets`: rows of a pass, relative to its first. `operations` (number, 9): strides of target and selector within
-    the pass (0: none), whether both flip; where the atoms begin that both matrices share, those of the first alone,
-    those of the second alone, and where these end; whether each matrix acts at all. `atoms` (number, 3): kind, sign,
-    slot.
-    """
-
-    n_qubits: int
-    passes: Array
-    offsets: Array
-    readouts: Array
-    operations: Array
-    atoms: Array
-    constants: Constants
-
-    @property
-    def tables(self) -> tuple[Array, Array, Array, Array, Array]:
-        """The integer tables, in the order in which the kernel takes them."""
-        return self.passes, self.offsets, self.readouts, self.operations, self.atoms
-
-    @property
-    def row_updates(self) -> int:
-        """How many rows all operations update in one tile: a measure of the work."""
-        return len(self.operations) << self.n_qubits
-
-
 def pair_operations(gates: Iterable[Gate]) -> tuple[list[PairOperation], Constants]:
     """Return the pair operations that carry out the gates, in order, and the matrices without angles among them."""
     compiler = _Compiler()
@@ -223,47 +193,18 @@ def pair_operations(gates: Iterable[Gate]) -> tuple[list[PairOperation], Constan
     return compiler.operations, Constants.of(compiler.fixed)
 
 
-def append_atoms(operation: PairOperation, atoms: list[Atom]) -> list[int]:
-    """Append an operation's atoms; return the columns of `KernelProgram.operations` behind the strides."""
+def operation_row(operation: PairOperation, target: int, selector: int, atoms: list[Atom]) -> tuple[Any, ...]:
+    """An operation's row of the table `OPERATION`, with the strides of its qubits; appends its atoms."""
     shared, starts = operation.shared, [len(atoms)]
     for factors in (operation.atoms[0][:shared], *[both[shared:] for both in operation.atoms]):
         atoms += factors
         starts.append(len(atoms))
-    return [int(operation.flips_both), *starts, *[int(bool(factors)) for factors in operation.atoms]]
+    return (target, selector, operation.flips_both, *starts, [bool(factors) for factors in operation.atoms])
 
 
 def atom_table(atoms: list[Atom]) -> Array:
-    """Atoms as the kernel reads them (number, 3): kind, sign, slot."""
-    return table([[atom.kind, atom.sign, atom.slot] for atom in atoms], 3)
-
-
-def compile_gates(n: int, gates: Iterable[Gate], pass_width: int = PASS_WIDTH) -> KernelProgram:
-    """Return the kernel program of gates on `n` qubits, its passes spanning at most `pass_width` qubits (2 or more)."""
-    pairs, constants = pair_operations(gates)
-    passes: list[list[int]] = []
-    offsets: list[int] = []
-    operations: list[list[int]] = []
-    atoms: list[Atom] = []
-    readouts: list[list[int]] = []
-    for group, bits, read in _passes(n, pairs, min(pass_width, n)):
-        mask = sum(1 << bit for bit in bits)
-        place = [len(operations), len(operations) + len(group), len(bits), len(offsets), mask]
-        passes.append([*place, len(readouts), len(readouts) + len(read)])
-        readouts += [[n - 1 - bit, 1 << bits.index(bit)] for bit in read]
-        offsets += [sum(1 << bit for k, bit in enumerate(bits) if row >> k & 1) for row in range(2 ** len(bits))]
-        stride = {n - 1 - bit: 1 << k for k, bit in enumerate(bits)}
-        for operation in group:
-            selector = 0 if operation.selector is None else stride[operation.selector]
-            operations.append([stride[operation.target], selector, *append_atoms(operation, atoms)])
-    return KernelProgram(
-        n_qubits=n,
-        passes=table(passes, 7),
-        offsets=np.array(offsets, np.int64),
-        readouts=table(readouts, 2),
-        operations=table(operations, 9),
-        atoms=atom_table(atoms),
-        constants=constants,
-    )
+    """Atoms as the kernel reads them."""
+    return np.array([(atom.kind, atom.sign, atom.slot) for atom in atoms], ATOM)
 
 
 def _turn(matrix: Array) -> Array:
@@ -272,29 +213,3 @@ def _turn(matrix: Array) -> Array:
     turned = np.einsum("ab,kbc,dc->kad", v, _PAULIS, v.conj())
     turn: Array = np.einsum("jab,kba->jk", _PAULIS, turned).real.reshape(9) / 2
     return turn
-
-
-def table(rows: list[list[int]], columns: int) -> Array:
-    """Rows of integers as an array (number, columns), also without any row."""
-    return np.array(rows, np.int64).reshape(-1, columns)
-
-
-def _passes(
-    n: int, operations: list[PairOperation], width: int
-) -> Iterator[tuple[list[PairOperation], list[int], list[int]]]:
-    """Yield passes over `width` qubits: their operations, the bits they span, and the bits that they read out."""
-    *groups, (last_qubits, last) = group_by_qubits(operations, width) or [((), [])]
-    for qubits, group in groups:
-        yield group, _bits({n - 1 - qubit for qubit in qubits}, n, width), []
-    unread, used = set(range(n)), {n - 1 - qubit for qubit in last_qubits}
-    while unread:
-        bits = _bits(used or set(sorted(unread)[-width:]), n, width)
-        yield last, bits, sorted(unread & set(bits))
-        unread -= set(bits)
-        last, used = [], set()
-
-
-def _bits(used: set[int], n: int, width: int) -> list[int]:
-    """Bit positions of a pass, lowest first, filled up with the lowest free ones so that copied rows lie together."""
-    spare = [bit for bit in range(n) if bit not in used][: width - len(used)]
-    return sorted(used | set(spare))

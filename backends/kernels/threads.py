@@ -28,9 +28,11 @@ class Team:
         self.size = size
 
     def share(self, count: int, work: Callable[[int, int, int], None], unit: int = 1) -> None:
-        """Call work(member, first, last) for every member's part of range(count), in whole units; waits for all."""
-        units = count // unit
-        cuts = [units * k // self.size * unit for k in range(self.size + 1)]
+        """Call work(member, first, last) for every member's part of range(count); waits for all.
+
+        Parts begin at whole units.
+        """
+        cuts = [*[count // unit * k // self.size * unit for k in range(self.size)], count]
         if self.size == 1:
             work(0, 0, count)
             return

@@ -2,49 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from numba import types
-from numba.extending import intrinsic
-
-from backends.kernels.lanes import INT, constant, every, outlined
-from backends.kernels.simd import LANES, Lanes, sample_offsets
+from backends.kernels.compiling import inner
+from backends.kernels.emitting import Apart, Numbers, Parts, Rows, every, inlined, outlined
+from backends.kernels.vectors import LANES, Complex, Index, transposed
 
 
-@intrinsic
-def load_numbers(typing: Any, batch: Any, size: Any, width: Any, sample: Any, start: Any, count: Any, x: Any) -> Any:
-    """x <- `count` numbers from `start` on, of the samples from `sample` on of (size, width, 2).
+class Samples(NamedTuple):
+    """The samples of a tile in a batch (samples, numbers, 2): `first` and the following ones; `last` of the batch."""
 
-    `count` is a multiple of LANES / 2.
-    """
-    return _moving("load_numbers", batch, x, lambda lanes, outside, inside: _transpose_to(lanes, outside, inside))
-
-
-@intrinsic
-def store_numbers(typing: Any, batch: Any, size: Any, width: Any, sample: Any, start: Any, count: Any, x: Any) -> Any:
-    """The way back of `load_numbers`."""
-    return _moving("store_numbers", batch, x, lambda lanes, outside, inside: _transpose_to(lanes, inside, outside))
+    batch: Any
+    first: Any
+    last: Any
+    numbers: Any
 
 
-def _transpose_to(lanes: Lanes, sources: list[Any], targets: list[Any]) -> None:
-    for value, target in zip(lanes.transpose([lanes.load(source) for source in sources]), targets, strict=True):
-        lanes.store(value, target)
+@inner
+def samples(batch: Any, first: Any) -> Samples:
+    """The samples from `first` on of a batch (samples, numbers, 2); lanes beyond the last one repeat it."""
+    return Samples(batch, first, batch.shape[0] - 1, batch.shape[1])
 
 
-def _moving(name: str, batch: Any, x: Any, move: Callable[[Lanes, list[Any], list[Any]], None]) -> Any:
-    signature = types.void(batch, INT, INT, INT, INT, INT, x)
+@outlined
+def load_numbers(source: Samples, count: Index, x: Rows) -> None:
+    """x <- the first `count` numbers of every sample."""
+    _load(source, Index(count.builder, 0), count, Numbers(x))
 
-    def generate(context: Any, builder: Any, _: Any, args: Any) -> None:
-        lanes = Lanes(context, builder, x.dtype)
-        data, size, width, sample, start, count, target = args
-        offsets = sample_offsets(lanes, sample, builder.sub(size, constant(1)), builder.mul(width, constant(2)))
-        with every(builder, count, LANES // 2) as k:
-            first = builder.mul(builder.add(start, k), constant(2))
-            outside = [lanes.at(data, builder.add(offset, first)) for offset in offsets]
-            row = builder.mul(k, constant(2))
-            inside = [lanes.row(target, builder.add(row, constant(p))) for p in range(LANES)]
-            move(lanes, outside, inside)
 
-    generate.__qualname__ = name
-    return outlined(signature, generate)
+@outlined
+def store_numbers(target: Samples, count: Index, x: Rows) -> None:
+    """The way back; lanes that repeat a sample write what it writes."""
+    _store(target, Index(count.builder, 0), count, Numbers(x))
+
+
+@inlined
+def load_rows(source: Samples, begin: Index, end: Index, psi: Parts) -> None:
+    """The rows begin..end - 1 of a tile <- these numbers of every sample."""
+    _load(source, begin, end, psi.numbers)
+
+
+@inlined
+def store_rows(target: Samples, begin: Index, end: Index, psi: Parts) -> None:
+    """The way back; lanes that repeat a sample write what it writes."""
+    _store(target, begin, end, psi.numbers)
+
+
+def _load(source: Samples, begin: Index, end: Index, numbers: Numbers | Apart) -> None:
+    starts, whole = _starts(source), begin + ((end - begin) & -(LANES // 2))
+    with every(whole, LANES // 2, begin) as k:
+        _set(numbers, k, transposed([source.batch.begin(start + k * 2)[0] for start in starts]))
+    with every(end, 1, whole) as k:
+        _set(numbers, k, [source.batch.gather([start + k * 2 + part for start in starts]) for part in range(2)])
+
+
+def _store(target: Samples, begin: Index, end: Index, numbers: Numbers | Apart) -> None:
+    starts, whole = _starts(target), begin + ((end - begin) & -(LANES // 2))
+    with every(whole, LANES // 2, begin) as k:
+        parts = [part for p in range(LANES // 2) for part in _parts(numbers[k + p])]
+        for vector, start in zip(transposed(parts), starts, strict=True):
+            target.batch.begin(start + k * 2)[0] = vector
+    with every(end, 1, whole) as k:
+        for number, vector in enumerate(_parts(numbers[k])):
+            target.batch.scatter([start + k * 2 + number for start in starts], vector)
+
+
+def _set(numbers: Numbers | Apart, k: Index, parts: Sequence[Any]) -> None:
+    for p in range(len(parts) // 2):
+        numbers[k + p] = Complex(parts[2 * p], parts[2 * p + 1])
+
+
+def _parts(number: Complex) -> list[Any]:
+    return [number.re, number.im]
+
+
+def _starts(samples: Samples) -> list[Index]:
+    """Where the numbers of every lane's sample begin."""
+    return [(samples.first + lane).smaller(samples.last) * samples.numbers * 2 for lane in range(LANES)]

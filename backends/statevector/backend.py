@@ -11,14 +11,14 @@ from torch import Tensor
 from backends.base import Backend
 from backends.circuits.circuit import Circuit
 from backends.errors import InvalidInput, require_choice
-from backends.kernels.pairs import KernelProgram, compile_gates
 from backends.memory import require_memory
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner
 from backends.schmidt import schmidt_values_of_dense
-from backends.statevector import spreading
 from backends.statevector.compiled import compiled_step
 from backends.statevector.contraction import ContractionEngine, StepPlan
+from backends.statevector.program import StatevectorProgram, compile_gates
 from backends.statevector.reversible import Moment
+from backends.statevector.spreading import work_space
 from backends.statevector.state import StatevectorState
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class StatevectorBackend(Backend[StatevectorState]):
             raise InvalidInput("statevector: gradient='reversible' needs the kernel; leave engine out.")
 
     @cached_property
-    def _kernel_program(self) -> KernelProgram:
+    def _kernel_program(self) -> StatevectorProgram:
         return compile_gates(self.n_qubits, self._program.gates)
 
     @cached_property
@@ -67,7 +67,7 @@ class StatevectorBackend(Backend[StatevectorState]):
         return ContractionEngine(self._program, self.n_qubits, self.dtype, self._planner)
 
     @cached_property
-    def _no_gates(self) -> KernelProgram:
+    def _no_gates(self) -> StatevectorProgram:
         return compile_gates(self.n_qubits, ())
 
     def bytes_per_sample(self) -> int:
@@ -87,7 +87,7 @@ class StatevectorBackend(Backend[StatevectorState]):
         """Bytes that the kernel or the contractions work in; also of the backward, where gradients are recorded."""
         backward = torch.is_grad_enabled()
         if self._uses_kernel(device):
-            return spreading.work_space(self._kernel_program, batch_size, self.real_dtype.itemsize, backward=backward)
+            return work_space(self._kernel_program, batch_size, self.real_dtype.itemsize, backward=backward)
         return batch_size * self._contraction.states_in_work(backward=backward) * self.dtype.itemsize << self.n_qubits
 
     def _initial_state(self, batch_size: int, device: torch.device) -> StatevectorState:

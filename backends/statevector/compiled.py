@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from backends.errors import refuse_second_derivatives
 from backends.kernels.eager import eager
-from backends.kernels.pairs import KernelProgram
-from backends.kernels.simd import LANES
-from backends.statevector import spreading
+from backends.kernels.tensors import as_real, half_angles
+from backends.statevector import kernel
 from backends.statevector.pages import new_state
+from backends.statevector.program import StatevectorProgram
 from backends.statevector.reversible import Moment
+from backends.statevector.spreading import spread
 
 
 @eager
 def compiled_step(
     amplitudes: Tensor,  # (batch, 2**n)
     angles: Tensor,  # (batch, n_angles)
-    program: KernelProgram,
+    program: StatevectorProgram,
     moments: tuple[Moment, Moment] | None = None,
 ) -> tuple[Tensor, Tensor]:  # (batch, 2**n), (batch, 3n)
     """Apply a program and read out; differentiable once, in amplitudes and angles.
@@ -36,7 +36,7 @@ def compiled_step(
 class _CompiledStep(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, amplitudes: Tensor, angles: Tensor, program: KernelProgram, moments: tuple[Moment, Moment] | None
+        ctx: Any, amplitudes: Tensor, angles: Tensor, program: StatevectorProgram, moments: tuple[Moment, Moment] | None
     ) -> tuple[Tensor, Tensor]:
         half = half_angles(angles)
         out, z, norms = _apply(amplitudes, half, program)
@@ -64,14 +64,13 @@ class _CompiledStep(torch.autograd.Function):
         return g_before, g_angles if ctx.needs_input_grad[1] else None, None, None
 
 
-def _apply(amplitudes: Tensor, half: Any, program: KernelProgram) -> tuple[Tensor, Tensor, Tensor]:
+def _apply(amplitudes: Tensor, half: Any, program: StatevectorProgram) -> tuple[Tensor, Tensor, Tensor]:
     """Amplitudes after the program, readouts (batch, 3n) and squared norms (batch,)."""
     batch, n = amplitudes.shape[0], program.n_qubits
     out, real = new_state(amplitudes), amplitudes.real.dtype
     z, norms = torch.empty(batch, 3 * n, dtype=real), torch.empty(batch, dtype=real)
-    fixed, _ = program.constants.arrays(real)
-    arrays = [as_real(amplitudes), half, n, *program.tables, fixed, as_real(out), z.numpy(), norms.numpy()]
-    spreading.forward(program, arrays)
+    results = as_real(out), z.numpy(), norms.numpy()
+    spread(kernel.forward, program, (as_real(amplitudes), half, program.arrays(real), results))
     return out, z, norms
 
 
@@ -82,47 +81,20 @@ def _pull_back(
     z: Tensor,
     norms: Tensor,
     g_z: Tensor,
-    program: KernelProgram,
+    program: StatevectorProgram,
     wanted: tuple[bool, bool],
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Amplitudes before the program and their cotangent, if wanted, and the cotangent of the angles."""
     batch, nothing = len(out), out[:0]
     before, g_before = (new_state(out) if want else nothing for want in wanted)
     g_angles = torch.empty(batch, half.shape[2], dtype=z.dtype)
-    arrays = [as_real(out), as_real(nothing if g_out is None else g_out), half, z.numpy(), norms.numpy(), _numpy(g_z)]
-    arrays += [program.n_qubits, *program.tables, *program.constants.arrays(z.dtype)]
-    arrays += [as_real(before), as_real(g_before), g_angles.numpy()]
-    spreading.backward(program, arrays)
+    given = as_real(nothing if g_out is None else g_out), z.numpy(), norms.numpy(), g_z.contiguous().numpy()
+    results = as_real(before), as_real(g_before), g_angles.numpy()
+    spread(kernel.backward, program, (as_real(out), half, program.arrays(z.dtype), given, results))
     return before, g_before, g_angles
 
 
-def _unapply(out: Tensor, half: Any, program: KernelProgram) -> Tensor:
+def _unapply(out: Tensor, half: Any, program: StatevectorProgram) -> Tensor:
     """Amplitudes before the program."""
     zeros = out.real.new_zeros(len(out), 3 * program.n_qubits)
     return _pull_back(out, None, half, zeros, zeros.new_ones(len(out)), zeros, program, (True, False))[0]
-
-
-def as_real(amplitudes: Tensor) -> Any:
-    """Real and imaginary parts as a last axis of 2, without a copy where the tensor is contiguous."""
-    return torch.view_as_real(amplitudes.detach().resolve_conj().contiguous()).numpy()
-
-
-def _numpy(tensor: Tensor) -> Any:
-    return tensor.detach().contiguous().numpy()
-
-
-def half_angles(angles: Tensor) -> Any:
-    """Cosines and sines of the half angles, (tiles, 2, n_angles, LANES); lanes beyond the batch repeat the last sample.
-
-    By numpy, whose loops stay on this thread: torch starts all threads for it, and on a busy machine waits for them.
-    """
-    batch, n_angles = angles.shape
-    tiles = -(-batch // LANES)
-    half = _numpy(angles) * 0.5
-    if batch < tiles * LANES:
-        half = half[np.minimum(np.arange(tiles * LANES), batch - 1)]
-    half = np.ascontiguousarray(half.reshape(tiles, LANES, n_angles).transpose(0, 2, 1))
-    table = np.empty((tiles, 2, n_angles, LANES), half.dtype)
-    np.cos(half, out=table[:, 0])
-    np.sin(half, out=table[:, 1])
-    return table

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from backends.kernels.pairs import KernelProgram, compile_gates
-from backends.kernels.simd import LANES
+from backends.kernels.atoms import angle_gradients, matrices
+from backends.kernels.emitting import Parts
+from backends.kernels.vectors import LANES
 from backends.statevector import kernel
+from backends.statevector.program import compile_gates
 from studies.benchmark.workload import Workload
 from tnqrnn import Ansatz
 
@@ -22,63 +24,61 @@ class _Tile:
 
     def __init__(self, workload: Workload) -> None:
         n = self.n = workload.n_qubits
-        self.program: KernelProgram = compile_gates(n, Ansatz(n, workload.n_layers).circuit.gates)
-        rows, ops, single = 1 << n, len(self.program.operations), np.float32
+        program = compile_gates(n, Ansatz(n, workload.n_layers).circuit.gates)
+        self.tables = kernel.Tables(*program.arrays(torch.float32))
+        rows, ops, single = 1 << n, len(program.operations), np.float32
         generator = np.random.default_rng(0)
         self.amplitudes = generator.standard_normal((LANES, rows, 2)).astype(single) / np.sqrt(2 * rows).astype(single)
-        self.parts = [np.ascontiguousarray(self.amplitudes[:, :, k % 2].T) for k in range(4)]
+        parts = [np.ascontiguousarray(self.amplitudes[:, :, k % 2].T) for k in range(4)]
+        self.psi, self.cotangent = Parts(*parts[:2]), Parts(*parts[2:])
         angles = generator.standard_normal((workload.n_angles, LANES)).astype(single) / 2
         self.half = np.stack([np.cos(angles), np.sin(angles)])
-        self.fixed, self.turns = self.program.constants.arrays(torch.float32)
         self.u = np.zeros((ops, 2, 8, LANES), single)
         self.sums = np.zeros((ops, 2, 4, LANES))
-        self.flips, self.weights = np.zeros((n, 2, LANES)), np.zeros((n, LANES))
-        self.xy = np.zeros((n, 2, LANES), single)  # the cotangents of X and Y
-        self.norm, self.norms = np.zeros((1, LANES)), np.ones(LANES, single)
+        self.flips, self.weights = np.zeros((n, 2, LANES)), np.zeros((n + 1, LANES))
+        self.norms = np.ones(LANES, single)
         self.z, self.g_angles = np.zeros((LANES, 3 * n), single), np.zeros((LANES, workload.n_angles), single)
-        self.high = np.zeros((1 << (n - n // 2), LANES), single)
-        self.low = np.zeros((1 << (n // 2), LANES), single)
-        kernel.matrices(self.program.operations, self.program.atoms, self.fixed, self.half, self.u)
+        high, low = (np.zeros((1 << bits, LANES), single) for bits in (n - n // 2, n // 2))
+        self.observable = kernel.Observable(np.zeros((n, 2, LANES), single), high, low)
+        self._matrices()
+
+    def _matrices(self) -> None:
+        matrices(self.tables.operations, self.tables.atoms, self.tables.fixed, self.half, self.u)
 
     def phases(self) -> dict[str, Callable[[], Any]]:
         """The phases of a training step in the order in which they come."""
-        program, rows = self.program, 1 << self.n
-        re, im, lr, li = self.parts
-        tables = (program.offsets, program.readouts, program.operations, self.u)
-        blocks = [rows >> width for width in program.passes[:, 2]]
+        tables, rows = self.tables, 1 << self.n
+        blocks = [rows >> width for width in tables.passes["width"]]
 
         def run() -> None:
             for p, count in enumerate(blocks):
-                kernel.run_pass(re, im, self.n, program.passes, p, *tables, 0, count, self.flips)
+                kernel.run_pass(0, count, self.flips, self.psi, tables, p, self.u)
 
         def unrun() -> None:
             for p, count in reversed(list(enumerate(blocks))):
-                place = (re, im, lr, li, self.n, program.passes, p, *tables, self.xy, self.high, self.low)
-                kernel.unrun_pass(*place, 0, count, self.sums)
-
-        def matrices() -> None:
-            kernel.matrices(program.operations, program.atoms, self.fixed, self.half, self.u)
+                place = (self.psi, self.cotangent, tables, p, self.u, self.observable)
+                kernel.unrun_pass(0, count, self.sums, *place)
 
         return {
             "forward: load and store the state": lambda: (
-                kernel.load(self.amplitudes, 0, 0, rows, re, im),
-                kernel.store(self.amplitudes, 0, 0, rows, re, im),
+                kernel.load(0, rows, None, self.amplitudes, 0, self.psi),
+                kernel.store(0, rows, None, self.amplitudes, 0, self.psi),
             ),
-            "forward: matrices from angles": matrices,
+            "forward: matrices from angles": self._matrices,
             "forward: gates, X and Y": run,
-            "forward: Z and norm": lambda: kernel.weigh(re, im, self.n, 0, rows, self.weights, self.norm),
+            "forward: Z and norm": lambda: kernel.weigh(0, rows, self.weights, self.psi, self.n),
             "backward: load and store the states": lambda: (
-                kernel.load(self.amplitudes, 0, 0, rows, re, im),
-                kernel.load(self.amplitudes, 0, 0, rows, lr, li),
-                kernel.store(self.amplitudes, 0, 0, rows, lr, li),
+                kernel.load(0, rows, None, self.amplitudes, 0, self.psi),
+                kernel.load(0, rows, None, self.amplitudes, 0, self.cotangent),
+                kernel.store(0, rows, None, self.amplitudes, 0, self.cotangent),
             ),
-            "backward: matrices from angles": matrices,
+            "backward: matrices from angles": self._matrices,
             "backward: weights of the readouts": lambda: kernel.readout_cotangents(
-                self.n, 0, self.z, self.norms, self.z, self.xy, self.high, self.low
+                0, self.z, self.norms, self.z, self.observable
             ),
             "backward: readouts, gates": unrun,
-            "backward: gradients of angles": lambda: kernel.angle_gradients(
-                program.operations, program.atoms, self.turns, self.half, self.sums, 0, self.g_angles
+            "backward: gradients of angles": lambda: angle_gradients(
+                tables.operations, tables.atoms, tables.turns, self.half, self.sums, 0, self.g_angles
             ),
         }
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from backends.kernels.compiling import jit, strict_jit
-from backends.kernels.simd import LANES
+from backends.kernels.vectors import LANES
 
 Array = np.ndarray[Any, Any]
 in_both_precisions = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["single", "double"])

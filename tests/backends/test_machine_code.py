@@ -22,14 +22,15 @@ from backends.kernels.machine_code import KernelCache, digest_of_sources, is_sta
 
 PACKAGE = Path(backends.__file__).parent
 # The first function of the kernel, which loads a sample of (3, 3), (3, 3), ... into rows of zeros. Its loop is an
-# intrinsic of another file, simd.py. Printed: the first number, and whether machine code was found on disk.
+# operation of another file, tiles.py. Printed: the first number, and whether machine code was found on disk.
 LOAD = """
 import numpy as np
 from backends.statevector import kernel
-from backends.kernels.simd import LANES
-re, im = np.zeros((64, LANES), np.float32), np.zeros((64, LANES), np.float32)
-kernel.load(np.full((1, 64, 2), 3, np.float32), 0, 0, 64, re, im)
-print(re[0, 0], kernel.load.stats.cache_hits.total())
+from backends.kernels.emitting import Parts
+from backends.kernels.vectors import LANES
+psi = Parts(np.zeros((64, LANES), np.float32), np.zeros((64, LANES), np.float32))
+kernel.load(0, 64, None, np.full((1, 64, 2), 3, np.float32), 0, psi)
+print(psi.re[0, 0], kernel.load.stats.cache_hits.total())
 """
 
 
@@ -44,7 +45,7 @@ def load(checkout: Path, cache: Path) -> str:
 def test_a_change_in_an_inner_file_is_seen(tmp_path: Path) -> None:
     cache, checkout = tmp_path / "cache", tmp_path / "checkout"
     shutil.copytree(PACKAGE, checkout / "backends", ignore=shutil.ignore_patterns("__pycache__"))
-    inner, outer = checkout / "backends/kernels/simd.py", checkout / "backends/statevector/kernel.py"
+    inner, outer = checkout / "backends/kernels/tiles.py", checkout / "backends/statevector/kernel.py"
     whole = inner.read_text()
     assert load(PACKAGE.parent, cache) == "3.0 0"
     assert load(checkout, cache) == "3.0 1"  # the same files elsewhere: the same machine code

@@ -11,12 +11,12 @@ from torch import Tensor
 from backends.errors import InvalidInput, refuse_second_derivatives
 from backends.kernels.decomposition import TINY
 from backends.kernels.eager import eager
-from backends.kernels.simd import LANES
+from backends.kernels.tensors import as_real, half_angles
 from backends.kernels.threads import compile_first, over_tiles
+from backends.kernels.vectors import LANES
 from backends.mps.kernel import timestep as kernel
 from backends.mps.kernel.program import MPSProgram
 from backends.mps.ledger import Truncation
-from backends.statevector.compiled import as_real, half_angles
 
 # Size of a singular value, or of a gap, relative to the largest, below which the backward takes it as noise. Above the
 # rounding errors of single precision (3e-5 is as good, 1e-5 blows up over a few steps), and as low as they allow: what

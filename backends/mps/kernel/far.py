@@ -39,7 +39,7 @@ from backends.kernels.compiling import strict_inner
 from backends.kernels.decomposition import copy, left_vectors, select
 from backends.kernels.reflections import apply_reflector, make_reflector
 from backends.kernels.simd import LANES
-from backends.kernels.turns import rotate_numbers, unrotate_numbers
+from backends.kernels.turns import neighbours, rotate_numbers, unrotate_numbers
 
 # Columns of the table `far`: one row for each site of an operation, from the near end on. The site; where its numbers
 # are kept, X and E of its bond towards the near end, M, U, R and C, and the two tensors of an end.
@@ -62,7 +62,7 @@ def _end_tensors(w, origin, ends, size, place, is_target, u):
         at = ends + k * size
         copy(w, origin, 1, 1, w, at, 1, 1, size, 1)
         if is_target:
-            rotate_numbers(w, at, place[0], 2 * place[5], 1, 0, place[5], 0, place[5], u[k])
+            rotate_numbers(w, at, neighbours(place[0], place[5]), u[k])
         else:
             _clear_half(w, at, place[2], place[6], 1 - k)
 
@@ -279,9 +279,7 @@ def unrun_far(x, g, op, far, sites, place, u, w, limits, noise, values, kept, no
         for k in range(2):
             at = cotangents + k * size
             if (p == 0) == (op[8] == 1):
-                unrotate_numbers(
-                    w, ends + k * size, w, at, place[0], 2 * place[5], 1, 0, place[5], 0, place[5], u[k], sums[k]
-                )  # fmt: skip
+                unrotate_numbers(w, ends + k * size, w, at, neighbours(place[0], place[5]), u[k], sums[k])
             else:
                 _clear_half(w, at, place[2], place[6], 1 - k)
         for lane in range(LANES):

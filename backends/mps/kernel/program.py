@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from backends.kernels.pairs import Array, Atom, Constants, PairOperation, append_atoms, atom_table, table
+from backends.kernels.pairs import (
+    OPERATION,
+    Array,
+    Atom,
+    Constants,
+    PairOperation,
+    atom_table,
+    operation_row,
+)
 from backends.mps.kernel.timestep import FAR, MOVE, SPLIT, WITHIN
 from backends.mps.layout import Layout
 from backends.mps.schedule import Operation, next_centre
@@ -23,7 +32,7 @@ class MPSProgram:
     its numbers begin, left bond, 2**width, right bond. `places` (gates, 7): the pairs of numbers a gate acts on, as
     outer count and stride, inner count and stride, run; and strides of target and selector (0: none); of a far gate
     outer count and stride of the target, then of the selector, each within its own site. `operations` and `atoms` are
-    those of `KernelProgram`. `sizes`: numbers in the largest slot and in all slots, most rows and most columns of a
+    those of `pairs`. `sizes`: numbers in the largest slot and in all slots, most rows and most columns of a
     matrix, the site of the centre afterwards, number of splits, numbers in the work space forward and backward.
     """
 
@@ -79,7 +88,7 @@ class _Builder:
         self.layout, self.centre = layout, centre
         self.ops: list[list[int]] = []
         self.places: list[list[int]] = []
-        self.operations: list[list[int]] = []
+        self.operations: list[tuple[Any, ...]] = []
         self.atoms: list[Atom] = []
         self.slots: list[int] = []
         self.far_rows: list[list[int]] = []
@@ -120,7 +129,7 @@ class _Builder:
         gates = (len(self.places), len(self.places) + 1)
         (*target_pairs, target_stride), (*selector_pairs, stride) = map(self._far_place, (gate.target, gate.selector))
         self.places.append([*target_pairs, *selector_pairs, 0, target_stride, stride])
-        self.operations.append([0, 0, *append_atoms(gate, self.atoms)])
+        self.operations.append(operation_row(gate, 0, 0, self.atoms))
         self._append(FAR, operation.first, gates, start, rightwards=rightwards, splits=len(sites) - 1, far=far)
         self.centre = ends[1]
 
@@ -194,7 +203,7 @@ class _Builder:
         stride = {qubit: right << (len(qubits) - 1 - k) for k, qubit in enumerate(qubits)}
         for gate in operation.gates:
             self.places.append(_place(gate, stride, left * right << len(qubits)))
-            self.operations.append([0, 0, *append_atoms(gate, self.atoms)])
+            self.operations.append(operation_row(gate, 0, 0, self.atoms))
         return first, len(self.places)
 
     def finish(self, constants: Constants) -> MPSProgram:
@@ -202,11 +211,11 @@ class _Builder:
         slots = [max([1, *self.slots]), max(1, sum(self.slots))]
         splits = [max(1, self.splits), self.forward, self.backward]
         return MPSProgram(
-            ops=table(self.ops, 10),
-            far=table(self.far_rows, 9),
-            sites=table(self.sites, 4),
-            places=table(self.places, 7),
-            operations=table(self.operations, 9),
+            ops=_table(self.ops, 10),
+            far=_table(self.far_rows, 9),
+            sites=_table(self.sites, 4),
+            places=_table(self.places, 7),
+            operations=np.array(self.operations, OPERATION),
             atoms=atom_table(self.atoms),
             constants=constants,
             sizes=np.array([*slots, *np.max(self.shapes, 0), self.centre, *splits], np.int64),
@@ -221,3 +230,8 @@ def _place(gate: PairOperation, stride: dict[int, int], size: int) -> list[int]:
     selector = stride[gate.selector]
     low, high = sorted((target, selector))
     return [size // (2 * high), 2 * high, high // (2 * low), 2 * low, low, target, selector]
+
+
+def _table(rows: list[list[int]], columns: int) -> Array:
+    """Rows of integers as an array (number, columns), also without any row."""
+    return np.array(rows, np.int64).reshape(-1, columns)

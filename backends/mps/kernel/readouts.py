@@ -18,7 +18,7 @@ import numpy as np
 from backends.kernels.algebra import add_scaled, clear, copy_lanes, multiply, multiply_conj_a, multiply_conj_b
 from backends.kernels.compiling import strict_inner
 from backends.kernels.simd import LANES
-from backends.kernels.turns import add_paulis, pair_sums
+from backends.kernels.turns import add_paulis, neighbours, pair_sums
 
 
 @strict_inner
@@ -99,7 +99,8 @@ def read(x, sites, centre, space):
             _times_environment(x, sites[s], s < centre, env[s], ket)
         shift = width * right // 2
         while shift >= right:
-            pair_sums(x, start, ket, 0, left * width * right // (2 * shift), 2 * shift, shift, shift, sums, 4 * qubit)
+            pairs = neighbours(left * width * right // (2 * shift), shift)
+            pair_sums(x, start, ket, 0, pairs, sums, 4 * qubit)
             qubit += 1
             shift //= 2
 
@@ -163,7 +164,7 @@ def _unread_site(x, g, sites, s, centre, env, phi, bonds, weights, qubit):
     clear(phi, 2 * size)
     shift = width * right // 2
     while shift >= right:
-        add_paulis(x, start, phi, 0, size // (2 * shift), 2 * shift, shift, shift, weights, 3 * qubit)
+        add_paulis(x, start, phi, 0, neighbours(size // (2 * shift), shift), weights, 3 * qubit)
         qubit += 1
         shift //= 2
     if s <= centre and s > 0:  # H from the left: phi[l, .] += sum_m H[l, m] T[m, .]

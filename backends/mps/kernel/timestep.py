@@ -28,14 +28,14 @@ from backends.kernels.algebra import (
     scale_lanes,
     square_norms,
 )
+from backends.kernels.atoms import angle_gradients, matrices, pair_ends
 from backends.kernels.compiling import strict_inner, strict_jit
 from backends.kernels.decomposition import copy, left_vectors, orthonormal_columns, select, workspace
 from backends.kernels.simd import LANES
-from backends.kernels.tiles import load_numbers, store_numbers
-from backends.kernels.turns import rotate_numbers, unrotate_numbers
+from backends.kernels.tiles import load_numbers, samples, store_numbers
+from backends.kernels.turns import NumberPairs, rotate_numbers, unrotate_numbers
 from backends.mps.kernel.far import run_far, unrun_far
 from backends.mps.kernel.readouts import finish, read, readout_space, unread
-from backends.statevector.kernel import angle_gradients, matrices
 
 WITHIN, SPLIT, MOVE, FAR = range(4)
 
@@ -43,31 +43,25 @@ WITHIN, SPLIT, MOVE, FAR = range(4)
 @strict_inner
 def _apply_gates(x, offset, first, last, places, operations, u):
     for g in range(first, last):
-        target, selector, flips = places[g, 5], places[g, 6], operations[g, 2]
-        a, sa, b, sb, run = places[g, 0], places[g, 1], places[g, 2], places[g, 3], places[g, 4]
-        if selector == 0:
-            rotate_numbers(x, offset, a, sa, b, sb, run, 0, target, u[g, 0])
-            continue
-        if operations[g, 7]:
-            rotate_numbers(x, offset, a, sa, b, sb, run, 0, target + selector if flips else target, u[g, 0])
-        if operations[g, 8]:
-            rotate_numbers(x, offset, a, sa, b, sb, run, selector, target if flips else target + selector, u[g, 1])
+        for which in range(2):
+            if operations[g].acts[which]:
+                rotate_numbers(x, offset, _pairs(places[g], operations[g], which), u[g, which])
 
 
 @strict_inner
 def _unapply_gates(x, offset, y, y_offset, first, last, places, operations, u, sums):
     for g in range(last - 1, first - 1, -1):
-        target, selector, flips = places[g, 5], places[g, 6], operations[g, 2]
-        a, sa, b, sb, run = places[g, 0], places[g, 1], places[g, 2], places[g, 3], places[g, 4]
-        if selector == 0:
-            unrotate_numbers(x, offset, y, y_offset, a, sa, b, sb, run, 0, target, u[g, 0], sums[g, 0])
-            continue
-        if operations[g, 7]:
-            other = target + selector if flips else target
-            unrotate_numbers(x, offset, y, y_offset, a, sa, b, sb, run, 0, other, u[g, 0], sums[g, 0])
-        if operations[g, 8]:
-            other = target if flips else target + selector
-            unrotate_numbers(x, offset, y, y_offset, a, sa, b, sb, run, selector, other, u[g, 1], sums[g, 1])
+        for which in range(2):
+            if operations[g].acts[which]:
+                pairs = _pairs(places[g], operations[g], which)
+                unrotate_numbers(x, offset, y, y_offset, pairs, u[g, which], sums[g, which])
+
+
+@strict_inner
+def _pairs(place, op, which):
+    """The pairs of numbers that an operation's matrix `which` acts on."""
+    first, second = pair_ends(place[5], place[6], op.flips, which)
+    return NumberPairs(place[0], place[1], place[2], place[3], place[4], first, second)
 
 
 @strict_inner
@@ -238,30 +232,6 @@ def _unmove(x, g, op, sites, w, noise, values, scratch):
     copy(w, neighbour, 1, 1, x, onward, 1, 1, bond * other, 1)
 
 
-@strict_inner
-def _load(batch, first, x):
-    """Numbers of batch (samples, numbers, 2) into a tile; lanes beyond the batch repeat the last sample."""
-    count, last = batch.shape[1], batch.shape[0] - 1
-    whole = count - count % (LANES // 2)
-    load_numbers(batch, last + 1, count, first, 0, whole, x)
-    for b in range(LANES):
-        for i in range(whole, count):
-            for part in range(2):
-                x[2 * i + part, b] = batch[min(first + b, last), i, part]
-
-
-@strict_inner
-def _store(batch, first, x):
-    """The way back; lanes that repeat a sample write what it writes."""
-    count, last = batch.shape[1], batch.shape[0] - 1
-    whole = count - count % (LANES // 2)
-    store_numbers(batch, last + 1, count, first, 0, whole, x)
-    for b in range(LANES):
-        for i in range(whole, count):
-            for part in range(2):
-                batch[min(first + b, last), i, part] = x[2 * i + part, b]
-
-
 @strict_jit
 def forward(
     batch, half, ops, far, sites, places, operations, atoms, fixed, sizes, tiny, limits, triangular, out, z, ledger,
@@ -289,13 +259,13 @@ def forward(
     shared[:, 5] = 0
     for tile in range(first_tile, last_tile):
         first = tile * LANES
-        _load(batch, first, x)
+        load_numbers(samples(batch, first), numbers, x)
         matrices(operations, atoms, fixed, half[tile], u)
         _run(
             x, shared, far, sites, places, operations, u, w, np.int64(0), triangular, limits, values, kept, norms,
             epsilons, work, y,
         )  # fmt: skip
-        _store(out, first, x)
+        store_numbers(samples(out, first), numbers, x)
         read(x, sites, sizes[4], space)
         finish(space, first, z)
         for lane in range(min(LANES, ledger.shape[0] - first)):
@@ -337,10 +307,10 @@ def backward(
     )
     for tile in range(first_tile, last_tile):
         first = tile * LANES
-        _load(batch, first, x)
+        load_numbers(samples(batch, first), numbers, x)
         clear(g, 2 * numbers)
         if g_out.shape[0] > 0:
-            _load(g_out, first, g)
+            load_numbers(samples(g_out, first), numbers, g)
         matrices(operations, atoms, fixed, half[tile], u)
         _run(
             x, ops, far, sites, places, operations, u, w, np.int64(1), np.int64(0), limits, values, kept, norms,
@@ -371,4 +341,4 @@ def backward(
                 )  # fmt: skip
         angle_gradients(operations, atoms, turns, half[tile], sums, first, g_angles)
         if g_batch.shape[0] > 0:
-            _store(g_batch, first, g)
+            store_numbers(samples(g_batch, first), numbers, g)

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from backends import Circuit, InvalidInput, create_backend
-from backends.kernels.pairs import compile_gates
 from backends.statevector import spreading
 from backends.statevector.compiled import compiled_step
+from backends.statevector.program import compile_gates
 from tests.backends.cases import random_angles, random_circuit, random_states, random_unitary
 from tests.tolerances import EPS
 

@@ -16,17 +16,19 @@ import backends
 MOVE = """
 import numpy as np
 from backends.statevector import kernel
-from backends.kernels.simd import LANES
+from backends.kernels.emitting import Parts
+from backends.kernels.vectors import LANES
 for rows in (2, 4, 8, 16):
     amplitudes = np.arange(3 * rows * 2, dtype=np.float32).reshape(3, rows, 2)
     parts = [np.full((rows + 32, LANES), -1, np.float32) for _ in range(2)]
-    kernel.load(amplitudes, 0, 0, rows, parts[0][:rows], parts[1][:rows])
+    tile = Parts(parts[0][:rows], parts[1][:rows])
+    kernel.load(0, rows, None, amplitudes, 0, tile)
     for k, part in enumerate(parts):
         samples = np.minimum(np.arange(LANES), 2)  # lanes beyond the batch repeat the last sample
         assert (part[:rows] == amplitudes[samples, :, k].T).all(), (rows, part)
         assert (part[rows:] == -1).all(), rows
     back = np.full((6, rows, 2), -1, np.float32)
-    kernel.store(back[:3], 0, 0, rows, parts[0][:rows], parts[1][:rows])
+    kernel.store(0, rows, None, back[:3], 0, tile)
     assert (back[:3] == amplitudes).all() and (back[3:] == -1).all(), rows
 print(LANES)
 """
@@ -35,7 +37,7 @@ print(LANES)
 STEP = """
 import torch
 from backends import Circuit, create_backend
-from backends.kernels.simd import LANES
+from backends.kernels.vectors import LANES
 for name, options in (("statevector", {}), ("mps", {"max_bond": 4})):
     for n in (2, 3, 4, 5):
         circuit = Circuit(n)
@@ -60,8 +62,10 @@ print(LANES)
 def run(lanes: int, script: str, folder: Path) -> str:
     package = Path(backends.__file__).parent
     shutil.copytree(package, folder / "backends", ignore=shutil.ignore_patterns("__pycache__"))
-    file = folder / "backends" / "statevector" / "simd.py"
-    file.write_text(file.read_text().replace("\nLANES = 8\n", f"\nLANES = {lanes}\n"))
+    file = folder / "backends" / "kernels" / "vectors.py"
+    text = file.read_text()
+    assert text.count("\nLANES = 8\n") == 1
+    file.write_text(text.replace("\nLANES = 8\n", f"\nLANES = {lanes}\n"))
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=1000)
