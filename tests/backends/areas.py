@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from backends.kernels.compiling import jit, strict_jit
+from backends.kernels.emitting import Parts
 from backends.kernels.vectors import LANES
 
 Array = np.ndarray[Any, Any]
@@ -106,6 +107,34 @@ class Numbers(Area):
         """What the places hold now, complex and in double precision."""
         real = super().values
         return real[..., 0, :] + 1j * real[..., 1, :]
+
+
+class Tile:
+    """Complex numbers (rows, LANES) whose parts are rows of two arrays."""
+
+    def __init__(self, numbers: Array, dtype: Any) -> None:
+        self._areas = [real_rows(part, dtype) for part in (numbers.real, numbers.imag)]
+
+    @property
+    def parts(self) -> Parts:
+        """Both arrays, as the operations take them."""
+        return Parts(*[area.array for area in self._areas])
+
+    @property
+    def values(self) -> Array:
+        """What the rows hold now, complex and in double precision."""
+        real, imag = (area.values for area in self._areas)
+        return real + 1j * imag
+
+    def becomes(self, expected: Array, bound: Array | float = 0.0) -> None:
+        """Assert that both parts are within the bound, and that no other row was written."""
+        for area, part in zip(self._areas, (expected.real, expected.imag), strict=True):
+            area.becomes(part, bound)
+
+    def stays(self) -> None:
+        """Assert that nothing was written at all."""
+        for area in self._areas:
+            area.stays()
 
 
 class Matrix(Numbers):

@@ -1,4 +1,4 @@
-"""Operations of `backends.kernels.algebra` and `tiles`, one by one, against a few lines of NumPy."""
+"""Operations of `backends.kernels.algebra`, one by one, against a few lines of NumPy."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends.kernels import algebra, decomposition, tiles
+from backends.kernels import algebra, decomposition, naive
 from backends.kernels.simd import LANES
-from tests.backends import naive
 from tests.backends.areas import (
     LAYOUTS,
-    Array,
     Matrix,
     Numbers,
     compiled,
@@ -157,22 +155,3 @@ def test_clear(rows: int, dtype: Any) -> None:
     x = empty_rows(rows, dtype)
     compiled(algebra.clear)(x.array, rows)
     x.becomes(0)
-
-
-@in_both_precisions
-@pytest.mark.parametrize("sample", [0, 3, 8])
-@pytest.mark.parametrize(("start", "count"), [(0, 4), (1, 8), (3, 0)])
-def test_numbers_become_lanes_and_come_back(start: int, count: int, sample: int, dtype: Any) -> None:
-    """Of 10 samples of 9 numbers; lanes beyond the last sample repeat it, and write what it writes."""
-    batch = np.random.default_rng(15).uniform(-1, 1, (10, 9, 2)).astype(dtype)
-    whole, out = batch.copy(), np.full_like(batch, np.nan)
-    samples = np.minimum(sample + np.arange(LANES), 9)
-    expected = batch[samples, start : start + count].transpose(1, 2, 0).reshape(2 * count, LANES)
-    x = empty_rows(2 * count, dtype)
-    compiled(tiles.load_numbers)(batch, 10, 9, sample, start, count, x.array)
-    x.becomes(expected)
-    compiled(tiles.store_numbers)(out, 10, 9, sample, start, count, x.array)
-    back: Array = np.full_like(batch, np.nan)
-    back[samples, start : start + count] = batch[samples, start : start + count]
-    np.testing.assert_array_equal(out, back)
-    np.testing.assert_array_equal(batch, whole)

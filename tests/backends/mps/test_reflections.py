@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends.kernels import reflections
+from backends.kernels import naive, reflections
 from backends.kernels.simd import LANES
-from tests.backends import naive
 from tests.backends.areas import (
     LAYOUTS,
     Area,
