@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from backends.circuits.circuit import Circuit, check_pauli_strings
+from backends.circuits.fused_circuit import FusedCircuit
 from backends.circuits.gates import constant
-from backends.circuits.program import GateProgram
 from backends.errors import InvalidInput, require_choice, require_positive_int, require_tensor
 from backends.memory import require_memory
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner, Labels
@@ -195,7 +195,7 @@ class Backend(ABC, Generic[S]):
             raise InvalidInput(f"{self.name}: dtype must be torch.complex64 or torch.complex128, got {dtype}.")
         if not isinstance(planner, ContractionPlanner):
             raise InvalidInput(f"{self.name}: planner must be a ContractionPlanner, got {planner!r}.")
-        self._program = GateProgram(circuit)
+        self._fused_circuit = FusedCircuit(circuit)
         self._n_qubits, self._n_angles = circuit.n_qubits, circuit.n_angles
         self._dtype, self._planner = dtype, planner
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 
 from backends.circuits.circuit import Circuit
-from backends.circuits.program import fuse
+from backends.circuits.fusion import fuse
 from backends.kernels.vectors import LANES
 from backends.memory import format_bytes, total_bytes
 from backends.mps.layout import Layout
@@ -61,7 +61,7 @@ def choose(circuit: Circuit, max_bond: int | None, batch_size: int, timesteps: i
 
 def timestep_seconds(circuit: Circuit, max_bond: int | None, batch_size: int) -> tuple[float, float]:
     """Return the expected seconds of one timestep of training, by the statevector and by the mps, on one core."""
-    n, gates = circuit.n_qubits, sum(len(gate.qubits) == 2 for gate in fuse(circuit))
+    n, gates = circuit.n_qubits, sum(len(gate.qubits) == 2 for gate in fuse(circuit.gates))
     tiled = -(-batch_size // LANES) * LANES
     exact = tiled * (gates << n) * _STATEVECTOR_SECONDS
     layout = Layout.of(n, max_bond)

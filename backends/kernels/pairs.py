@@ -16,7 +16,7 @@ into angles'. Atoms that both matrices begin with stand once. U3(a, b, c) is P(b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
@@ -27,6 +27,7 @@ import torch
 from scipy.linalg import cossin
 
 from backends.circuits.circuit import Gate
+from backends.circuits.fusion import fuse
 from backends.circuits.gates import CONTROLLED, constant
 
 # Kinds of atoms, as the kernel numbers them.
@@ -76,61 +77,57 @@ class PairOperation:
 
 
 class _Compiler:
-    """Walks through the gates; one-qubit gates wait until a two-qubit gate takes them along."""
+    """Turns fused gates into pair operations; a two-qubit gate takes along what its qubits wait with, if it can."""
 
     def __init__(self) -> None:
         self.operations: list[PairOperation] = []
         self.fixed: list[Array] = []
-        self._waiting: dict[int, list[Atom]] = {}
+        self._waiting: dict[int, list[Atom]] = {}  # atoms of one-qubit gates, by qubit
 
-    def add(self, gate: Gate) -> None:
-        if len(gate.qubits) == 1:
-            self._waiting.setdefault(gate.qubits[0], []).extend(self._atoms(gate))
-        elif gate.matrix is not None:
-            self._add_unitary(gate)
-        elif gate.name in CONTROLLED:
-            control, target = gate.qubits
-            before = self._take(target)
-            self._flush(control)
-            atoms = self._named(CONTROLLED[gate.name], gate.slots)
-            self._append(target, control, before, [*before, *atoms])
+    def add(self, gates: Iterable[Gate]) -> None:
+        """Append the gates of one fused gate."""
+        for gate in gates:
+            if len(gate.qubits) == 1:
+                self._waiting.setdefault(gate.qubits[0], []).extend(self._atoms(gate))
+            elif gate.matrix is not None:
+                self._add_unitary(gate)
+            else:
+                self._add_pair(gate)
+        self._flush(*sorted(self._waiting))
+
+    def _add_pair(self, gate: Gate) -> None:
+        first, second = gate.qubits
+        if gate.name in CONTROLLED:
+            before = self._take(second)
+            self._append(second, first, before, [*before, *self._named(CONTROLLED[gate.name], gate.slots)])
         elif gate.name == "rzz":
-            target, selector = gate.qubits
-            before = self._take(target)
-            self._flush(selector)
-            (slot,) = gate.slots
-            self._append(target, selector, [*before, Atom(RZ, 1, slot)], [*before, Atom(RZ, -1, slot)])
+            before, (slot,) = self._take(first), gate.slots
+            self._append(first, second, [*before, Atom(RZ, 1, slot)], [*before, Atom(RZ, -1, slot)])
+        elif gate.name == "swap":
+            self._append(first, second, [], self._named("x", ()), flips_both=True)
         else:
-            self._flush(*gate.qubits)
-            (target, selector), (zero, one) = gate.qubits, self._exchange(gate)
-            self._append(target, selector, zero, one, flips_both=True)
-
-    def _exchange(self, gate: Gate) -> tuple[list[Atom], list[Atom]]:
-        if gate.name == "swap":
-            return [], self._named("x", ())
-        (slot,) = gate.slots
-        return [Atom(RX, 1 if gate.name == "rxx" else -1, slot)], [Atom(RX, 1, slot)]
+            (slot,), sign = gate.slots, 1 if gate.name == "rxx" else -1
+            self._append(first, second, [Atom(RX, sign, slot)], [Atom(RX, 1, slot)], flips_both=True)
 
     def _add_unitary(self, gate: Gate) -> None:
         """A two-qubit matrix as diag(u1, u2) [[c, -s], [s, c]] diag(v1, v2), the blocks selected by the first qubit."""
         assert gate.matrix is not None
         first, second = gate.qubits
-        self._flush(first, second)
         u, middle, vh = cossin(gate.matrix.numpy(), p=2, q=2)
-        for outer in (vh, None, u):
-            if outer is not None:
-                blocks = outer[:2, :2], outer[2:, 2:]
-                self._append(second, first, *[[self._fixed(block)] for block in blocks])
-            else:
-                rotations = [middle[np.ix_([k, k + 2], [k, k + 2])] for k in (0, 1)]
-                self._append(first, second, *[[self._fixed(rotation)] for rotation in rotations])
-
-    def finish(self) -> None:
-        self._flush(*sorted(self._waiting))
+        rotations = [middle[np.ix_([k, k + 2], [k, k + 2])] for k in (0, 1)]
+        outer = [(matrix[:2, :2], matrix[2:, 2:]) for matrix in (vh, u)]
+        for target, selector, pair in (
+            (second, first, outer[0]),
+            (first, second, rotations),
+            (second, first, outer[1]),
+        ):
+            self._append(target, selector, *[[self._fixed(matrix)] for matrix in pair])
 
     def _append(
-        self, target: int, selector: int | None, zero: list[Atom], one: list[Atom], *, flips_both: bool = False
+        self, target: int, selector: int, zero: list[Atom], one: list[Atom], *, flips_both: bool = False
     ) -> None:
+        """Append an operation, behind what still waits on its qubits."""
+        self._flush(target, selector)
         self.operations.append(PairOperation(target, selector, flips_both, (tuple(zero), tuple(one))))
 
     def _take(self, qubit: int) -> list[Atom]:
@@ -140,7 +137,7 @@ class _Compiler:
         for qubit in qubits:
             atoms = self._take(qubit)
             if atoms:
-                self._append(qubit, None, atoms, [])
+                self.operations.append(PairOperation(qubit, None, False, (tuple(atoms), ())))
 
     def _atoms(self, gate: Gate) -> list[Atom]:
         return [self._fixed(gate.matrix.numpy())] if gate.matrix is not None else self._named(gate.name, gate.slots)
@@ -184,12 +181,11 @@ def _converted(constants: Constants, dtype: torch.dtype) -> tuple[Array, Array]:
     return fixed, turns
 
 
-def pair_operations(gates: Iterable[Gate]) -> tuple[list[PairOperation], Constants]:
+def pair_operations(gates: Sequence[Gate]) -> tuple[list[PairOperation], Constants]:
     """Return the pair operations that carry out the gates, in order, and the matrices without angles among them."""
     compiler = _Compiler()
-    for gate in gates:
-        compiler.add(gate)
-    compiler.finish()
+    for fused in fuse(gates):
+        compiler.add(gates[member] for member in fused.members)
     return compiler.operations, Constants.of(compiler.fixed)
 
 

@@ -116,10 +116,10 @@ class Vector:
         return Vector(self.lanes, self.builder.fdiv(self.value, self._like(other).value))
 
     def __radd__(self, other: float) -> Vector:
-        return self._like(other) + self
+        return self + other
 
     def __rsub__(self, other: float) -> Vector:
-        return self._like(other) - self
+        return -self + other
 
     def __rmul__(self, other: float) -> Vector:
         return _Products(self.lanes, [(self._like(other).value, self.value)])

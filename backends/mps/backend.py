@@ -10,7 +10,8 @@ from torch import Tensor
 
 from backends.base import Backend
 from backends.circuits.circuit import Circuit
-from backends.circuits.program import BoundProgram, FusedGate
+from backends.circuits.fused_circuit import BoundCircuit
+from backends.circuits.fusion import FusedGate
 from backends.errors import InvalidInput, require_choice, require_number, require_positive_int
 from backends.kernels.pairs import Constants, PairOperation, pair_operations
 from backends.kernels.simd import LANES
@@ -72,7 +73,7 @@ class MPSBackend(Backend[MPSState]):
             target_error = float(target_error)
         self._truncation = Truncation(max_bond or 1, float(truncation_cutoff), target_error)
         self._kernel_programs: dict[int, MPSProgram] = {}
-        self._operations = schedule(self._program.fused, self._layout)
+        self._operations = schedule(self._fused_circuit.fused, self._layout)
         # A single block holds all amplitudes: then this is the statevector under another name.
         self._exact = StatevectorBackend(circuit, dtype=dtype, planner=planner) if self._layout.n_sites == 1 else None
         self._home = next((op.first for op in self._operations if op.needs_centre), 0)
@@ -88,7 +89,7 @@ class MPSBackend(Backend[MPSState]):
 
     @cached_property
     def _pairs(self) -> tuple[tuple[Operation[PairOperation], ...], Constants]:
-        pairs, constants = pair_operations(self._program.gates)
+        pairs, constants = pair_operations(self._fused_circuit.gates)
         return schedule(pairs, self._layout), constants
 
     def _kernel_program(self, centre: int) -> MPSProgram:
@@ -184,7 +185,7 @@ class MPSBackend(Backend[MPSState]):
         return MPSState(self._layout, numbers, program.centre, state.ledger.plus(sums)), z
 
     def _evolve(self, state: MPSState, angles: Tensor) -> MPSState:
-        bound = self._program.bind(angles, self.dtype)
+        bound = self._fused_circuit.bind(angles, self.dtype)
         sites, centre, ledger = list(state.sites), state.centre, state.ledger
         for index, operation in enumerate(self._operations):
             if not operation.needs_centre:
@@ -200,13 +201,13 @@ class MPSBackend(Backend[MPSState]):
             centre = operation.last if rightwards else operation.first
         return MPSState.of_sites(self._layout, sites, centre, ledger)
 
-    def _apply_within(self, sites: list[Tensor], operation: Operation[FusedGate], bound: BoundProgram) -> None:
+    def _apply_within(self, sites: list[Tensor], operation: Operation[FusedGate], bound: BoundCircuit) -> None:
         """Gates within one block: unitary on its qubits, so isometries stay isometries wherever the centre is."""
         site = operation.first
         gates = [(self._positions(gate, site), bound.matrix(gate)) for gate in operation.gates]
         sites[site] = apply_gates(self._planner, sites[site], gates)
 
-    def _apply_across(self, sites: list[Tensor], operation: Operation[FusedGate], bound: BoundProgram) -> Tensor:
+    def _apply_across(self, sites: list[Tensor], operation: Operation[FusedGate], bound: BoundCircuit) -> Tensor:
         """Merge two neighbouring blocks and apply gates: (batch, left, 2**width, 2**width, right)."""
         first, second = sites[operation.first], sites[operation.last]
         merged = first.flatten(1, 2) @ second.flatten(2)
@@ -219,7 +220,7 @@ class MPSBackend(Backend[MPSState]):
         self,
         sites: list[Tensor],
         operation: Operation[FusedGate],
-        bound: BoundProgram,
+        bound: BoundCircuit,
         ledger: Ledger,
         rightwards: bool,
     ) -> Ledger:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
-from backends.circuits.program import G
+from backends.circuits.fusion import G
 from backends.mps.layout import Layout
 
 

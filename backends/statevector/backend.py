@@ -60,11 +60,11 @@ class StatevectorBackend(Backend[StatevectorState]):
 
     @cached_property
     def _kernel_program(self) -> StatevectorProgram:
-        return compile_gates(self.n_qubits, self._program.gates)
+        return compile_gates(self.n_qubits, self._fused_circuit.gates)
 
     @cached_property
     def _contraction(self) -> ContractionEngine:
-        return ContractionEngine(self._program, self.n_qubits, self.dtype, self._planner)
+        return ContractionEngine(self._fused_circuit, self.n_qubits, self.dtype, self._planner)
 
     @cached_property
     def _no_gates(self) -> StatevectorProgram:

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from backends.circuits.program import FusedGate, GateProgram, group_by_qubits
+from backends.circuits.fused_circuit import FusedCircuit
+from backends.circuits.fusion import FusedGate, group_by_qubits
 from backends.local import apply_gates, one_qubit_readouts, plan_gates
 from backends.planning import ContractionPlan, ContractionPlanner
 from backends.sums import squared_norm
@@ -38,11 +39,11 @@ class _Block:
 class ContractionEngine:
     """Carries out timesteps of one circuit by planned contractions."""
 
-    def __init__(self, program: GateProgram, n_qubits: int, dtype: torch.dtype, planner: ContractionPlanner) -> None:
-        self.program, self.n_qubits, self.dtype, self.planner = program, n_qubits, dtype, planner
-        groups = group_by_qubits(program.fused, BLOCK_WIDTH)
+    def __init__(self, circuit: FusedCircuit, n_qubits: int, dtype: torch.dtype, planner: ContractionPlanner) -> None:
+        self.circuit, self.n_qubits, self.dtype, self.planner = circuit, n_qubits, dtype, planner
+        groups = group_by_qubits(circuit.fused, BLOCK_WIDTH)
         if self._is_one_network:
-            groups = [(tuple(range(n_qubits)), list(program.fused))]
+            groups = [(tuple(range(n_qubits)), list(circuit.fused))]
         self._blocks = [
             _Block(qubits, tuple((tuple(qubits.index(q) for q in gate.qubits), gate) for gate in gates))
             for qubits, gates in groups
@@ -71,7 +72,7 @@ class ContractionEngine:
 
     def plan(self, angles: Tensor) -> StepPlan:
         """Return the plans of one timestep with angles (batch, n_angles), of which the batch alone matters."""
-        bound, batch_size = self.program.bind(angles, self.dtype), len(angles)
+        bound, batch_size = self.circuit.bind(angles, self.dtype), len(angles)
         builds, applies = [], []
         for block in self._blocks:
             size = 2 ** len(block.qubits)
@@ -86,7 +87,7 @@ class ContractionEngine:
         naive = plan_gates(
             ContractionPlanner("order", None),
             (batch_size, 1, 2**self.n_qubits, 1),
-            [(gate.qubits, bound.matrix(gate)) for gate in self.program.fused],
+            [(gate.qubits, bound.matrix(gate)) for gate in self.circuit.fused],
         )
         return StepPlan(tuple(builds), tuple(applies), naive)
 
@@ -95,7 +96,7 @@ class ContractionEngine:
         return self.n_qubits < _ONE_NETWORK
 
     def _step(self, amplitudes: Tensor, angles: Tensor) -> tuple[Tensor, Tensor]:
-        bound = self.program.bind(angles, self.dtype)
+        bound = self.circuit.bind(angles, self.dtype)
         psi = amplitudes[:, None, :, None]
         for block in self._blocks:
             gates = [(qubits, bound.matrix(gate)) for qubits, gate in block.gates]

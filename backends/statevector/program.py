@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from backends.circuits.circuit import Gate
-from backends.circuits.program import group_by_qubits
+from backends.circuits.fusion import group_by_qubits
 from backends.kernels.pairs import (
     OPERATION,
     Array,
@@ -60,7 +60,7 @@ class StatevectorProgram:
         return len(self.operations) << self.n_qubits
 
 
-def compile_gates(n: int, gates: Iterable[Gate], pass_width: int = PASS_WIDTH) -> StatevectorProgram:
+def compile_gates(n: int, gates: Sequence[Gate], pass_width: int = PASS_WIDTH) -> StatevectorProgram:
     """Return the kernel program of gates on `n` qubits, its passes spanning at most `pass_width` qubits (2 or more)."""
     pairs, constants = pair_operations(gates)
     passes: list[tuple[int, ...]] = []
