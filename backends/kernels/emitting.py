@@ -243,8 +243,8 @@ def _operation(emit: Emit, place: Callable[[Any, str, Sequence[Any], Body], None
     def typed(typing: Any, *kinds: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Sequence[Any]) -> Any:
             def body(builder: Any, values: Sequence[Any]) -> None:
-                wrap = _Wrapping(context, builder, values)
-                emit(*[wrap.next(kind) for kind in signature.args])
+                rest = iter(values)
+                emit(*[_argument(context, builder, kind, rest) for kind in signature.args])
 
             leaves = [
                 leaf
@@ -274,24 +274,12 @@ def _leaves(context: Any, builder: Any, kind: Any, value: Any) -> Iterator[tuple
         yield str(value.type), value
 
 
-class _Wrapping:
-    """Gives out values, one argument after the other, as what an operation can work with."""
-
-    def __init__(self, context: Any, builder: Any, values: Sequence[Any]) -> None:
-        self._context, self._builder, self._values = context, builder, iter(values)
-        self._lanes: dict[Any, Lanes] = {}
-
-    def next(self, kind: Any) -> Any:
-        """Return the next argument, which is of this kind."""
-        if isinstance(kind, _TUPLES):
-            parts = [self.next(part) for part in kind.types]
-            return kind.instance_class(*parts) if isinstance(kind, _NAMED) else tuple(parts)
-        value = next(self._values)
-        if isinstance(kind, types.Array):
-            return Rows(self._lanes_of(kind.dtype), value)
-        return Index(self._builder, value) if isinstance(kind, types.Integer) else value
-
-    def _lanes_of(self, element: Any) -> Lanes:
-        if element not in self._lanes:
-            self._lanes[element] = Lanes(self._context, self._builder, element)
-        return self._lanes[element]
+def _argument(context: Any, builder: Any, kind: Any, values: Iterator[Any]) -> Any:
+    """The next of the values as what an operation can work with."""
+    if isinstance(kind, _TUPLES):
+        parts = [_argument(context, builder, part, values) for part in kind.types]
+        return kind.instance_class(*parts) if isinstance(kind, _NAMED) else tuple(parts)
+    value = next(values)
+    if isinstance(kind, types.Array):
+        return Rows(Lanes(context, builder, kind.dtype), value)
+    return Index(builder, value) if isinstance(kind, types.Integer) else value

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partialmethod
 from typing import Any, TypeVar
 
 from llvmlite import ir
@@ -144,25 +145,13 @@ class Vector:
         convert = lanes.builder.fptrunc if lanes.bits < self.lanes.bits else lanes.builder.fpext
         return Vector(lanes, convert(self.value, lanes.type))
 
-    def __lt__(self, other: Vector | float) -> Mask:
-        return self._compared("<", other)
-
-    def __le__(self, other: Vector | float) -> Mask:
-        return self._compared("<=", other)
-
-    def __gt__(self, other: Vector | float) -> Mask:
-        return self._compared(">", other)
-
-    def __ge__(self, other: Vector | float) -> Mask:
-        return self._compared(">=", other)
-
-    def equals(self, other: Vector | float) -> Mask:
-        """The lanes where both are the same number."""
-        return self._compared("==", other)
-
     def _compared(self, how: str, other: Vector | float) -> Mask:
         builder = self.builder
         return Mask(builder, builder.fcmp_ordered(how, self.value, self._like(other).value))
+
+    __lt__, __le__ = partialmethod(_compared, "<"), partialmethod(_compared, "<=")
+    __gt__, __ge__ = partialmethod(_compared, ">"), partialmethod(_compared, ">=")
+    equals = partialmethod(_compared, "==")
 
     def _like(self, other: Vector | float) -> Vector:
         if not isinstance(other, Vector):
@@ -268,39 +257,25 @@ class Index:
         """Another integer."""
         return Index(self.builder, value)
 
-    def __add__(self, other: Index | int) -> Index:
-        return self.with_value(self.builder.add(self.value, self._value(other)))
+    def _combined(self, how: str, other: Index | int) -> Index:
+        return self.with_value(getattr(self.builder, how)(self.value, self._value(other)))
 
-    def __sub__(self, other: Index | int) -> Index:
-        return self.with_value(self.builder.sub(self.value, self._value(other)))
-
-    def __mul__(self, other: Index | int) -> Index:
-        return self.with_value(self.builder.mul(self.value, self._value(other)))
-
-    def __and__(self, other: Index | int) -> Index:
-        return self.with_value(self.builder.and_(self.value, self._value(other)))
+    __add__ = __radd__ = partialmethod(_combined, "add")
+    __mul__ = __rmul__ = partialmethod(_combined, "mul")
+    __sub__, __and__ = partialmethod(_combined, "sub"), partialmethod(_combined, "and_")
 
     def __neg__(self) -> Index:
         return self.with_value(self.builder.neg(self.value))
 
-    __radd__, __rmul__ = __add__, __mul__
+    def _compared(self, how: str, other: Index | int) -> Mask:
+        return Mask(self.builder, self.builder.icmp_signed(how, self.value, self._value(other)))
 
-    def __lt__(self, other: Index | int) -> Mask:
-        return self._compared("<", other)
-
-    def __gt__(self, other: Index | int) -> Mask:
-        return self._compared(">", other)
-
-    def equals(self, other: Index | int) -> Mask:
-        """Whether both are the same."""
-        return self._compared("==", other)
+    __lt__, __gt__ = partialmethod(_compared, "<"), partialmethod(_compared, ">")
+    equals = partialmethod(_compared, "==")
 
     def smaller(self, other: Index) -> Index:
         """The smaller of both."""
         return self.with_value(self.builder.select((self < other).value, self.value, other.value))
-
-    def _compared(self, how: str, other: Index | int) -> Mask:
-        return Mask(self.builder, self.builder.icmp_signed(how, self.value, self._value(other)))
 
     def _value(self, other: Index | int) -> Any:
         return ir.Constant(INDEX, other) if isinstance(other, int) else other.value

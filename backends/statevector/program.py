@@ -11,6 +11,7 @@ import torch
 
 from backends.circuits.circuit import Gate
 from backends.circuits.fusion import group_by_qubits
+from backends.kernels.eager import eager
 from backends.kernels.pairs import (
     OPERATION,
     Array,
@@ -60,6 +61,7 @@ class StatevectorProgram:
         return len(self.operations) << self.n_qubits
 
 
+@eager
 def compile_gates(n: int, gates: Sequence[Gate], pass_width: int = PASS_WIDTH) -> StatevectorProgram:
     """Return the kernel program of gates on `n` qubits, its passes spanning at most `pass_width` qubits (2 or more)."""
     pairs, constants = pair_operations(gates)

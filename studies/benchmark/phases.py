@@ -13,7 +13,7 @@ import torch
 from backends.kernels.atoms import angle_gradients, matrices
 from backends.kernels.emitting import Parts
 from backends.kernels.vectors import LANES
-from backends.statevector import kernel
+from backends.statevector import kernel, readouts
 from backends.statevector.program import compile_gates
 from studies.benchmark.workload import Workload
 from tnqrnn import Ansatz
@@ -39,7 +39,7 @@ class _Tile:
         self.norms = np.ones(LANES, single)
         self.z, self.g_angles = np.zeros((LANES, 3 * n), single), np.zeros((LANES, workload.n_angles), single)
         high, low = (np.zeros((1 << bits, LANES), single) for bits in (n - n // 2, n // 2))
-        self.observable = kernel.Observable(np.zeros((n, 2, LANES), single), high, low)
+        self.observable = readouts.Observable(np.zeros((n, 2, LANES), single), high, low)
         self._matrices()
 
     def _matrices(self) -> None:
@@ -66,14 +66,14 @@ class _Tile:
             ),
             "forward: matrices from angles": self._matrices,
             "forward: gates, X and Y": run,
-            "forward: Z and norm": lambda: kernel.weigh(0, rows, self.weights, self.psi, self.n),
+            "forward: Z and norm": lambda: readouts.weigh(0, rows, self.weights, self.psi, self.n),
             "backward: load and store the states": lambda: (
                 kernel.load(0, rows, None, self.amplitudes, 0, self.psi),
                 kernel.load(0, rows, None, self.amplitudes, 0, self.cotangent),
                 kernel.store(0, rows, None, self.amplitudes, 0, self.cotangent),
             ),
             "backward: matrices from angles": self._matrices,
-            "backward: weights of the readouts": lambda: kernel.readout_cotangents(
+            "backward: weights of the readouts": lambda: readouts.readout_cotangents(
                 0, self.z, self.norms, self.z, self.observable
             ),
             "backward: readouts, gates": unrun,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backends.kernels.eager import eager
 from backends.kernels.pairs import (
     OPERATION,
     Array,
@@ -68,6 +69,7 @@ def serves(schedule: Sequence[Operation[PairOperation]]) -> bool:
     return not any(gate.flips_both for gate in far)
 
 
+@eager
 def compile_schedule(
     schedule: Sequence[Operation[PairOperation]], constants: Constants, layout: Layout, centre: int
 ) -> MPSProgram:

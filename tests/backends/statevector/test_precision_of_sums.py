@@ -8,7 +8,7 @@ from numba.core.errors import TypingError
 
 from backends.kernels.emitting import Parts
 from backends.kernels.vectors import LANES
-from backends.statevector import kernel
+from backends.statevector.readouts import weigh
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -18,8 +18,8 @@ def test_readouts_of_rows_go_into_double_precision_alone(dtype: type) -> None:
     sums = np.zeros((3, LANES), dtype)
     if dtype is np.float32:
         with pytest.raises(TypingError, match="an array of float32 where float64 is read or written"):
-            kernel.weigh(0, 4, sums, psi, 2)
+            weigh(0, 4, sums, psi, 2)
     else:
-        kernel.weigh(0, 4, sums, psi, 2)
+        weigh(0, 4, sums, psi, 2)
         assert (sums[:2] == 0).all()
         assert (sums[2] == 4).all()
