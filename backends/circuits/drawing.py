@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from backends.circuits.gates import CONTROLLED
+
 if TYPE_CHECKING:
     from backends.circuits.circuit import Circuit, Gate
-
-_CONTROLLED = {"cx", "cy", "cz", "crx", "cry", "crz", "cp"}
 
 
 def _labels(gate: Gate) -> dict[int, str]:
     """The text at each of the gate's qubits; angles are shown by their slots, e.g. RY[3]."""
     slots = f"[{','.join(map(str, gate.slots))}]" if gate.slots else ""
-    if gate.name in _CONTROLLED:
+    if gate.name in CONTROLLED:
         control, target = gate.qubits
         return {control: "●", target: gate.name[1:].upper() + slots}
     if gate.name == "swap":

@@ -50,12 +50,16 @@ class Rows:
 
     def gather(self, places: Sequence[Index]) -> Vector:
         """The vector of a number for every lane, each from its own place in the array."""
-        return self.lanes.of([self.lanes.builder.load(self._at(place)) for place in places])
+        builder, vector = self.lanes.builder, ir.Constant(self.lanes.type, ir.Undefined)
+        for lane, place in enumerate(places):
+            vector = builder.insert_element(vector, builder.load(self._at(place)), ir.Constant(INDEX, lane))
+        return Vector(self.lanes, vector)
 
     def scatter(self, places: Sequence[Index], vector: Vector) -> None:
         """Write the number of every lane to a place of its own; in order, where two are the same."""
+        builder, value = self.lanes.builder, vector.value
         for lane, place in enumerate(places):
-            self.lanes.builder.store(vector.lane(lane), self._at(place))
+            builder.store(builder.extract_element(value, ir.Constant(INDEX, lane)), self._at(place))
 
     def _at(self, number: Index) -> Any:
         return self.lanes.builder.gep(self._data, [number.value])

@@ -70,13 +70,6 @@ def _pairs_of_rows(pairs: RowPairs) -> Iterator[tuple[Index, Index]]:
         yield row + pairs.first, row + pairs.second
 
 
-@contextmanager
-def _neighbours(count: Index, bit: Index) -> Iterator[tuple[Index, Index]]:
-    with every(count) as index:
-        row = _spread(index, bit)
-        yield row, row + bit
-
-
 def _spread(index: Index, bit: Index) -> Index:
     """Insert a zero into the bits of `index` at the place that `bit`, a power of two, marks."""
     return index + (index & -bit)
@@ -105,10 +98,10 @@ def unrotate_pairs(psi: Parts, cotangent: Parts, pairs: RowPairs, u: Rows, sums:
 
 
 @inlined
-def readout_pairs(psi: Parts, count: Index, bit: Index, sums: Rows) -> None:
-    """Add conj(psi_0) psi_1 of the pairs of rows that differ in a bit to sums (2, LANES), in double precision."""
+def readout_pairs(psi: Parts, pairs: RowPairs, sums: Rows) -> None:
+    """Add conj(psi_0) psi_1 to sums (2, LANES), in double precision."""
     numbers, total = psi.numbers, Sums(psi.re.lanes, 2)
-    with _neighbours(count, bit) as (i, j):
+    with _pairs_of_rows(pairs) as (i, j):
         overlap = Complex(total[0], total[1]) + numbers[i].conj() * numbers[j]
         total[0], total[1] = overlap.re, overlap.im
         total.next()
@@ -116,10 +109,10 @@ def readout_pairs(psi: Parts, count: Index, bit: Index, sums: Rows) -> None:
 
 
 @inlined
-def flip_pairs(psi: Parts, cotangent: Parts, count: Index, bit: Index, xy: Rows) -> None:
-    """lambda += (x X + y Y) psi on the qubit of a bit; xy (2, LANES)."""
+def flip_pairs(psi: Parts, cotangent: Parts, pairs: RowPairs, xy: Rows) -> None:
+    """lambda += (x X + y Y) psi; xy (2, LANES)."""
     state, back, x, y = psi.numbers, cotangent.numbers, xy[0], xy[1]
-    with _neighbours(count, bit) as (i, j):
+    with _pairs_of_rows(pairs) as (i, j):
         back[i], back[j] = _with_flips(x, y, (state[i], state[j]), (back[i], back[j]))
 
 

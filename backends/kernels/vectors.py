@@ -11,7 +11,6 @@ goes from left to right, as it is written: of `a * b + c * d` the first product 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partialmethod
 from typing import Any, TypeVar
@@ -59,13 +58,6 @@ class Lanes:
         first = self.builder.insert_element(ir.Constant(self.type, ir.Undefined), scalar, ir.Constant(INDEX, 0))
         return Vector(self, self.builder.shuffle_vector(first, first, _order([0] * LANES)))
 
-    def of(self, numbers: Sequence[Any]) -> Vector:
-        """A number for every lane."""
-        vector = ir.Constant(self.type, ir.Undefined)
-        for lane, number in enumerate(numbers):
-            vector = self.builder.insert_element(vector, number, ir.Constant(INDEX, lane))
-        return Vector(self, vector)
-
     def call(self, name: str, *values: Any) -> Any:
         """LLVM's function `name` of vectors."""
         name = f"llvm.{name}.v{LANES}f{self.bits}"
@@ -97,10 +89,6 @@ class Vector:
     def rounded(self) -> Vector:
         """The vector itself, no longer waiting for a sum to become part of."""
         return self.with_value(self.value)
-
-    def lane(self, number: int) -> Any:
-        """The number of one lane."""
-        return self.builder.extract_element(self.value, ir.Constant(INDEX, number))
 
     def __add__(self, other: Vector | float) -> Vector:
         return self._like(other)._added_to(self)

@@ -67,11 +67,17 @@ def _new_tile(rows, dtype):
 
 
 @inner
+def _one_qubit(bit, rows):
+    """The pairs of rows that differ in a bit."""
+    return RowPairs(rows // 2, bit, rows, 0, bit)
+
+
+@inner
 def _pairs(op, which, rows):
     """The pairs of rows that an operation's matrix `which` acts on."""
-    first, second = pair_ends(op.target, op.selector, op.flips, which)
     if op.selector == 0:
-        return RowPairs(rows // 2, op.target, rows, first, second)
+        return _one_qubit(op.target, rows)
+    first, second = pair_ends(op.target, op.selector, op.flips, which)
     return RowPairs(rows // 4, min(op.target, op.selector), max(op.target, op.selector), first, second)
 
 
@@ -120,7 +126,7 @@ def run_pass(first_block, last_block, flips, psi, tables, p, u):
                 if op.acts[which]:
                     rotate_pairs(block, _pairs(op, which, rows), u[o, which])
         for r in range(this.first_read, this.last_read):
-            readout_pairs(block, rows // 2, tables.readouts[r].stride, flips[tables.readouts[r].qubit])
+            readout_pairs(block, _one_qubit(tables.readouts[r].stride, rows), flips[tables.readouts[r].qubit])
         if this.width < n and this.last > this.first:
             _scatter(block, base, rows_of, psi)
 
@@ -145,8 +151,8 @@ def unrun_pass(first_block, last_block, sums, psi, cotangent, tables, p, u, obse
         if p == tables.passes.shape[0] - 1:
             add_observable_diagonal(block, behind, base, rows_of, observable)
         for r in range(this.first_read, this.last_read):
-            weights = observable.flips[tables.readouts[r].qubit]
-            flip_pairs(block, behind, rows // 2, tables.readouts[r].stride, weights)
+            pairs, weights = _one_qubit(tables.readouts[r].stride, rows), observable.flips[tables.readouts[r].qubit]
+            flip_pairs(block, behind, pairs, weights)
         for o in range(this.last - 1, this.first - 1, -1):
             op = tables.operations[o]
             for which in range(2):

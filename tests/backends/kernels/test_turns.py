@@ -77,11 +77,12 @@ def test_unrotate_pairs(pairs: RowPairs, fast: bool, dtype: Any) -> None:
 @pytest.mark.parametrize("bit", [1, 4, 16])
 def test_readout_and_flip_pairs(bit: int, fast: bool, dtype: Any) -> None:
     x, y, w, start = random_complex(1, 64), random_complex(2, 64), random_real(3, 2), random_real(4, 2)
-    places = naive.row_pairs(32, bit, 64, 0, bit)
+    pairs = RowPairs(32, bit, 64, 0, bit)
+    places = naive.row_pairs(*pairs)
     psi, cotangent, sums, xy = Tile(x, dtype), Tile(y, dtype), real_rows(start, np.float64), real_rows(w, dtype)
-    compiled(turns.readout_pairs, fast=fast)(psi.parts, 32, bit, sums.array)
+    compiled(turns.readout_pairs, fast=fast)(psi.parts, pairs, sums.array)
     sums.becomes(start + naive.overlaps(x, x, *places)[:2], rounding(dtype, 64) * 64)
-    compiled(turns.flip_pairs, fast=fast)(psi.parts, cotangent.parts, 32, bit, xy.array)
+    compiled(turns.flip_pairs, fast=fast)(psi.parts, cotangent.parts, pairs, xy.array)
     cotangent.becomes(naive.plus_paulis(w, x, y, *places), rounding(dtype, 4) * 6)
     psi.stays()
 
