@@ -16,7 +16,7 @@ import torch
 
 from backends.kernels.compiling import strict_jit
 from backends.kernels.decomposition import TINY, left_vectors, orthonormal_columns, workspace
-from backends.kernels.simd import LANES
+from backends.kernels.vectors import LANES
 
 _REPEATS, _CALLS = 7, 10
 

@@ -11,7 +11,7 @@ import sys
 import torch
 
 from backends import MPSBackend
-from backends.kernels.simd import LANES
+from backends.kernels.vectors import LANES
 from backends.mps.kernel.timestep import MOVE, SPLIT
 from studies.benchmark.decomposition import kernel_seconds, median_seconds
 from tnqrnn.ansatz import Ansatz
