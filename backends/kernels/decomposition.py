@@ -13,10 +13,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backends.kernels.algebra import copy_lanes
+from backends.kernels.algebra import clear, copy_without_tiny
 from backends.kernels.compiling import strict_inner
-from backends.kernels.reflections import apply_reflector, chase, find_negligible, make_reflector, rotate_columns
-from backends.kernels.simd import LANES
+from backends.kernels.reflections import (
+    CONJUGATE,
+    PLAIN,
+    apply_reflector,
+    chase,
+    find_negligible,
+    make_reflector,
+    rotate_columns,
+)
+from backends.kernels.vectors import LANES
+from backends.kernels.views import block, padded, transposed, vector
 
 # Numbers below these are taken as zero: their squares would leave the range of normal numbers.
 TINY = {np.dtype(np.float32): np.array([2e-18], np.float32), np.dtype(np.float64): np.array([1e-150])}
@@ -47,28 +56,23 @@ class Work(NamedTuple):
 
 
 @strict_inner
-def copy(source, so, sr, sc, target, to, tr, tc, m, n):
-    """target[i, j] <- source[i, j] of m x n matrices in lanes."""
-    copy_lanes(source, so, sr, sc, target, to, tr, tc, m, n, source.dtype.type(0))
+def _bidiagonalise(a, work, tiny):
+    """A becomes its left reflectors, below and on the diagonal; B goes to d and e, real rows."""
+    for i in range(min(a.rows, a.columns)):
+        down, tau = block(a, i, i, a.rows - i, 1), vector(work.tau, i, 1)
+        make_reflector(down, tiny, work.d, i, tau)
+        count = a.columns - i - 1
+        if count > 0:
+            apply_reflector(down, tau, CONJUGATE, block(a, i, i + 1, a.rows - i, count))
+            across, tau = transposed(block(a, i, i + 1, 1, count)), vector(work.right, 0, 1)
+            make_reflector(across, tiny, work.e, i, tau)
+            apply_reflector(across, tau, CONJUGATE, transposed(block(a, i + 1, i + 1, a.rows - i - 1, count)))
 
 
 @strict_inner
-def _bidiagonalise(a, rows, columns, stride, tau, right, d, e, tiny):
-    """a (rows, columns) becomes its left reflectors, below and on the diagonal; B goes to d and e, real rows."""
-    k = min(rows, columns)
-    for i in range(k):
-        make_reflector(a, i * stride + i, stride, rows - i, tiny, d, i, tau, i)
-        if i + 1 < columns:
-            count = columns - i - 1
-            apply_reflector(a, i * stride + i, stride, rows - i, tau, i, 1, a, i * stride + i + 1, stride, 1, count)
-            make_reflector(a, i * stride + i + 1, 1, count, tiny, e, i, right, 0)
-            below = (i + 1) * stride + i + 1
-            apply_reflector(a, i * stride + i + 1, 1, count, right, 0, 1, a, below, 1, stride, rows - i - 1)
-
-
-@strict_inner
-def _square(d, e, k, columns, diagonal, beside, floor):
-    """B B^T in double precision."""
+def _square(work, k, columns):
+    """B B^T in double precision, its diagonal and what is beside it."""
+    d, e, diagonal, beside, floor = work.d, work.e, work.squares, work.beside, work.floor
     for b in range(LANES):
         floor[0, b] = 0
     for i in range(k):
@@ -81,11 +85,12 @@ def _square(d, e, k, columns, diagonal, beside, floor):
 
 
 @strict_inner
-def _diagonalise(diagonal, beside, k, floor, z, stride, cosines, sines):
-    """Eigenvalues of a tridiagonal matrix to `diagonal`, eigenvectors to the columns of z (k, k), in no order.
+def _diagonalise(work, k):
+    """Eigenvalues of the tridiagonal matrix to `squares`, eigenvectors to the columns of `vectors`, in no order.
 
     Raises ArithmeticError where a lane does not converge.
     """
+    diagonal, beside, z, stride = work.squares, work.beside, work.vectors, k + 1
     ends = np.empty((1, LANES), np.float64)
     at_ends = np.empty((1, LANES), np.float64)
     for i in range(k):
@@ -94,7 +99,7 @@ def _diagonalise(diagonal, beside, k, floor, z, stride, cosines, sines):
                 z[i * stride + j, b] = 1 if i == j else 0
     for first in range(k - 1):
         for _ in range(_MAX_STEPS):
-            find_negligible(diagonal, beside, first, k, floor, _RELATIVE, ends)
+            find_negligible(diagonal, beside, first, k, work.floor, _RELATIVE, ends)
             top = first
             for b in range(LANES):
                 end = int(ends[0, b])
@@ -102,11 +107,11 @@ def _diagonalise(diagonal, beside, k, floor, z, stride, cosines, sines):
                 top = max(top, end)
             if top == first:
                 break
-            chase(diagonal, beside, first, top, ends, at_ends, cosines, sines)
+            chase(diagonal, beside, first, top, ends, at_ends, work.cosines, work.sines)
             for b in range(LANES):
                 if ends[0, b] > first:
                     beside[int(ends[0, b]), b] = 0
-            rotate_columns(z, stride, k, first, top, cosines, sines)
+            rotate_columns(z, stride, k, first, top, work.cosines, work.sines)
         else:
             raise ArithmeticError("the singular values of a bond do not converge")
 
@@ -127,60 +132,63 @@ def _order(diagonal, k, order):
 
 
 @strict_inner
-def left_vectors(m, mo, mr, mc, rows, columns, wanted, work, u, uo, stride):
-    """The first `wanted` left singular vectors, largest value first, of m (rows, columns), to the columns of u.
+def left_vectors(m, u, work):
+    """The first left singular vectors of M, largest value first, to the columns of U, as many as it has.
 
-    `work` is what `workspace` returns; u has rows of `stride` numbers.
+    `work` is what `workspace` returns; the squares of the singular values are in it afterwards.
     """
-    a, tau, right, d, e, diagonal, beside, floor, z, cosines, sines, order, least = work
-    k, tiny = min(rows, columns), least[0]
-    copy_lanes(m, mo, mr, mc, a, 0, columns + 1, 1, rows, columns, tiny)
-    _bidiagonalise(a, rows, columns, columns + 1, tau, right, d, e, tiny * tiny)
-    _square(d, e, k, columns, diagonal, beside, floor)
-    _diagonalise(diagonal, beside, k, floor, z, k + 1, cosines, sines)
-    _order(diagonal, k, order)
-    for i in range(rows):
-        for j in range(wanted):
-            row = 2 * (uo + i * stride + j)
+    k, tiny = min(m.rows, m.columns), work.tiny[0]
+    a = padded(work.matrix, 0, m.rows, m.columns)
+    copy_without_tiny(m, a, tiny)
+    _bidiagonalise(a, work, tiny * tiny)
+    _square(work, k, m.columns)
+    _diagonalise(work, k)
+    _order(work.squares, k, work.order)
+    for i in range(u.rows):
+        for j in range(u.columns):
+            row = 2 * (u.offset + i * u.row + j * u.column)
             for b in range(LANES):
-                u[row, b] = z[i * (k + 1) + order[j, b], b] if i < k and j < k else 1 if i == j else 0
-                u[row + 1, b] = 0
+                inside = i < k and j < k
+                u.array[row, b] = work.vectors[i * (k + 1) + work.order[j, b], b] if inside else 1 if i == j else 0
+                u.array[row + 1, b] = 0
     for i in range(k - 1, -1, -1):
-        along = columns + 1
-        apply_reflector(a, i * along + i, along, rows - i, tau, i, 0, u, uo + i * stride, stride, 1, wanted)
+        down = block(a, i, i, a.rows - i, 1)
+        apply_reflector(down, vector(work.tau, i, 1), PLAIN, block(u, i, 0, u.rows - i, u.columns))
 
 
 @strict_inner
-def orthonormal_columns(m, mo, mr, mc, rows, columns, work, u, uo, stride):
-    """Householder's QR: an orthonormal basis of the columns of m (rows, columns), rows >= columns, to those of u."""
-    a, tau, d, least = work.matrix, work.tau, work.d, work.tiny
-    along = columns + 1
-    copy_lanes(m, mo, mr, mc, a, 0, along, 1, rows, columns, least[0])
-    for i in range(columns):
-        at = i * along + i
-        make_reflector(a, at, along, rows - i, least[0] * least[0], d, i, tau, i)
-        apply_reflector(a, at, along, rows - i, tau, i, 1, a, at + 1, along, 1, columns - i - 1)
-    clear_matrix(u, uo, stride, rows, columns)
-    for i in range(columns):
+def orthonormal_columns(m, u, work):
+    """Householder's QR: an orthonormal basis of the columns of M, whose rows are no fewer, to those of U."""
+    tiny = work.tiny[0]
+    a = padded(work.matrix, 0, m.rows, m.columns)
+    copy_without_tiny(m, a, tiny)
+    for i in range(a.columns):
+        down, tau = block(a, i, i, a.rows - i, 1), vector(work.tau, i, 1)
+        make_reflector(down, tiny * tiny, work.d, i, tau)
+        apply_reflector(down, tau, CONJUGATE, block(a, i, i + 1, a.rows - i, a.columns - i - 1))
+    clear(u)
+    for i in range(u.columns):
         for b in range(LANES):
-            u[2 * (uo + i * stride + i), b] = 1
-    for i in range(columns - 1, -1, -1):
-        at = i * along + i
-        apply_reflector(a, at, along, rows - i, tau, i, 0, u, uo + i * stride + i, stride, 1, columns - i)
+            u.array[2 * (u.offset + i * (u.row + u.column)), b] = 1
+    for i in range(u.columns - 1, -1, -1):
+        down = block(a, i, i, a.rows - i, 1)
+        apply_reflector(down, vector(work.tau, i, 1), PLAIN, block(u, i, i, u.rows - i, u.columns - i))
+
+
+class Spectrum(NamedTuple):
+    """What a truncation found, arrays (number, LANES): Schmidt values, which of them are kept (1 or 0), and in one row
+    the norm of what is kept and the discarded weight, in double precision.
+    """
+
+    values: Any
+    kept: Any
+    norm: Any
+    discarded: Any
 
 
 @strict_inner
-def clear_matrix(x, offset, stride, rows, columns):
-    """Zeros."""
-    for i in range(rows):
-        for j in range(2 * (offset + i * stride), 2 * (offset + i * stride + columns)):
-            for b in range(LANES):
-                x[j, b] = 0
-
-
-@strict_inner
-def select(squares, rows, rank, bond, limits, values, kept, eps):
-    """Schmidt values, which are kept (1 or 0), and the discarded weight, from the squares in double precision.
+def select(squares, rows, rank, bond, limits, found):
+    """Fill in a spectrum but for its norm, from `rank` squares in double precision, followed by zeros up to `rows`.
 
     Kept are those among the first `bond` whose share of the squares is above limits[0], as few as leave a discarded
     weight of at most limits[1] (negative: no such limit), at least one.
@@ -192,15 +200,27 @@ def select(squares, rows, rank, bond, limits, values, kept, eps):
         lost = 0.0
         for k in range(rows - 1, -1, -1):
             weight = max(squares[k, lane], 0.0) if k < rank else 0.0
-            values[k, lane] = np.sqrt(weight)
+            found.values[k, lane] = np.sqrt(weight)
             keeps = k == 0
             if 0 < k < bond:
                 keeps = limits[0] == 0 or weight > limits[0] * total
                 keeps = keeps and lost + weight > limits[1] * total
-            kept[k, lane] = 1 if keeps else 0
+            found.kept[k, lane] = 1 if keeps else 0
             if not keeps:
                 lost += weight
-        eps[0, lane] = lost / total if total > 0 else 0
+        found.discarded[0, lane] = lost / total if total > 0 else 0
+
+
+@strict_inner
+def spectrum_of(spectra, k):
+    """Number k of spectra that share arrays."""
+    return Spectrum(spectra.values[k], spectra.kept[k], spectra.norm[k], spectra.discarded[k])
+
+
+@strict_inner
+def first_lost(bond, limits):
+    """The first value that `select` may have discarded."""
+    return bond if limits[0] == 0 and limits[1] < 0 else 0
 
 
 @strict_inner

@@ -14,7 +14,7 @@ from backends.circuits.fused_circuit import BoundCircuit
 from backends.circuits.fusion import FusedGate
 from backends.errors import InvalidInput, require_choice, require_number, require_positive_int
 from backends.kernels.pairs import Constants, PairOperation, pair_operations
-from backends.kernels.simd import LANES
+from backends.kernels.vectors import LANES
 from backends.local import apply_gates
 from backends.memory import require_memory
 from backends.mps.engine.canonical import canonicalise
@@ -135,7 +135,7 @@ class MPSBackend(Backend[MPSState]):
 
     def kernel_operations(self, state: MPSState) -> list[int]:
         """Kinds of the kernel's operations in a timestep that begins with `state`, see `kernel.timestep`."""
-        return [int(kind) for kind in self._kernel_program(state.centre).ops[:, 0]]
+        return [int(op["kind"]) for op in self._kernel_program(state.centre).tables.ops]
 
     def work_space(self, batch_size: int, device: torch.device) -> int:
         """Bytes that the kernel's threads work in: each keeps what it splits in a timestep of one tile."""

@@ -17,6 +17,7 @@ import torch
 from backends.kernels.compiling import strict_jit
 from backends.kernels.decomposition import TINY, left_vectors, orthonormal_columns, workspace
 from backends.kernels.vectors import LANES
+from backends.kernels.views import first_columns, matrix, padded
 
 _REPEATS, _CALLS = 7, 10
 
@@ -25,14 +26,14 @@ _REPEATS, _CALLS = 7, 10
 def _vectors(matrices, rows, columns, wanted, calls, vectors, tiny):  # type: ignore[no-untyped-def]
     work = workspace(rows, columns, tiny)
     for _ in range(calls):
-        left_vectors(matrices, 0, columns, 1, rows, columns, wanted, work, vectors, 0, rows + 1)
+        left_vectors(matrix(matrices, 0, rows, columns), first_columns(padded(vectors, 0, rows, rows), wanted), work)
 
 
 @strict_jit
 def _basis(matrices, rows, columns, wanted, calls, vectors, tiny):  # type: ignore[no-untyped-def]
     work = workspace(rows, columns, tiny)
     for _ in range(calls):
-        orthonormal_columns(matrices, 0, columns, 1, rows, wanted, work, vectors, 0, rows + 1)
+        orthonormal_columns(matrix(matrices, 0, rows, columns), padded(vectors, 0, rows, wanted), work)
 
 
 def kernel_seconds(rows: int, columns: int, wanted: int, *, triangular: bool = False) -> float:

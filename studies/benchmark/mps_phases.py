@@ -12,7 +12,7 @@ import torch
 
 from backends import MPSBackend
 from backends.kernels.vectors import LANES
-from backends.mps.kernel.timestep import MOVE, SPLIT
+from backends.mps.kernel.tables import MOVE, SPLIT
 from studies.benchmark.decomposition import kernel_seconds, median_seconds
 from tnqrnn.ansatz import Ansatz
 

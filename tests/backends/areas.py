@@ -15,6 +15,7 @@ import pytest
 from backends.kernels.compiling import jit, strict_jit
 from backends.kernels.emitting import Parts
 from backends.kernels.vectors import LANES
+from backends.kernels.views import View
 
 Array = np.ndarray[Any, Any]
 in_both_precisions = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["single", "double"])
@@ -146,9 +147,9 @@ class Matrix(Numbers):
         super().__init__(numbers, dtype, self.offset + self.row * np.arange(m)[:, None] + self.column * np.arange(n))
 
     @property
-    def arguments(self) -> tuple[Array, int, int, int]:
-        """Array, offset, stride of rows and stride of columns, as the operations take them."""
-        return self.array, self.offset, self.row, self.column
+    def view(self) -> View:
+        """The matrix as the operations take it."""
+        return View(self.array, self.offset, self.row, self.column, *self.places.shape[:2])
 
 
 def empty_matrix(m: int, n: int, dtype: Any, layout: str = "rows") -> Matrix:

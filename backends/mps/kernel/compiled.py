@@ -58,8 +58,8 @@ class _CompiledStep(torch.autograd.Function):
         z, ledger = torch.empty(len(numbers), 3 * n_qubits, dtype=real), torch.zeros(len(numbers), 3, dtype=real)
         fixed, _ = program.constants.arrays(real)
         results = [as_real(out), z.numpy(), ledger.numpy()]
-        settings = [program.sizes, TINY[half.dtype], truncation.limits, int(not graded)]
-        _run(kernel.forward, [as_real(numbers), half, *program.tables, fixed, *settings, *results])
+        settings = [TINY[half.dtype], truncation.limits, not graded]
+        _run(kernel.forward, [as_real(numbers), half, program.tables, fixed, *settings, *results])
         ctx.save_for_backward(numbers)
         ctx.half, ctx.program, ctx.truncation, ctx.n_qubits = half, program, truncation, n_qubits
         ctx.mark_non_differentiable(ledger)
@@ -76,7 +76,7 @@ class _CompiledStep(torch.autograd.Function):
         g_angles = torch.empty(len(numbers), half.shape[2], dtype=real)
         g_z = torch.zeros(len(numbers), 3 * ctx.n_qubits, dtype=real) if g_z is None else g_z
         cotangents = [as_real(nothing if g_out is None else g_out), g_z.contiguous().numpy()]
-        tables = [half, *program.tables, *program.constants.arrays(real), program.sizes]
+        tables = [half, program.tables, *program.constants.arrays(real)]
         settings = [TINY[half.dtype], ctx.truncation.limits, half.dtype.type(_NOISE[real])]
         results = [as_real(g_numbers), g_angles.numpy()]
         _run(kernel.backward, [as_real(numbers), *cotangents, *tables, *settings, *results])

@@ -22,320 +22,458 @@ and E hands its cotangent on through its own sweep, E = T E' T^h. No inverse of 
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from backends.kernels.algebra import (
+    ADDS,
+    SETS,
     add_scaled,
     clear,
+    copy,
     divide_gaps,
     multiply,
-    multiply_conj_a,
-    multiply_conj_b,
+    multiply_adjoint_a,
+    multiply_adjoint_b,
     real_overlap,
-    scale_lanes,
+    scale,
+    scale_rows,
     square_norms,
 )
 from backends.kernels.compiling import strict_inner
-from backends.kernels.decomposition import copy, left_vectors, select
-from backends.kernels.reflections import apply_reflector, make_reflector
-from backends.kernels.simd import LANES
+from backends.kernels.decomposition import first_lost, left_vectors, select, spectrum_of
+from backends.kernels.reflections import CONJUGATE, apply_reflector, make_reflector
 from backends.kernels.turns import neighbours, rotate_numbers, unrotate_numbers
+from backends.kernels.vectors import LANES
+from backends.kernels.views import (
+    View,
+    block,
+    first_columns,
+    first_rows,
+    last_columns,
+    last_rows,
+    matrix,
+    padded,
+    transposed,
+    vector,
+)
 
-# Columns of the table `far`: one row for each site of an operation, from the near end on. The site; where its numbers
-# are kept, X and E of its bond towards the near end, M, U, R and C, and the two tensors of an end.
-SITE, KEPT, ROOT, GRAM, MERGED, VECTORS, REST, CARRIED, ENDS = range(9)
+
+class _Legs(NamedTuple):
+    """A site of a far gate: where its numbers begin, and sizes and strides of its legs.
+
+    They are the bond towards the near end, the qubits, and the bond ahead. `row` and `column` are the strides of bond
+    and qubits, and of qubits and bond ahead, as one index each, in the order in which the site holds them.
+    """
+
+    start: Any
+    near: Any
+    width: Any
+    ahead: Any
+    along_near: Any
+    along_width: Any
+    along_ahead: Any
+    row: Any
+    column: Any
 
 
 @strict_inner
 def _legs(site, rightwards):
-    """Start, sizes and strides of a site's legs: the bond towards the near end, its qubits, the bond ahead."""
-    start, left, width, right = site
+    right, both = site.right, site.width * site.right
     if rightwards:
-        return start, left, width, right, width * right, right, 1
-    return start, right, width, left, 1, right, width * right
+        return _Legs(site.start, site.left, site.width, right, both, right, 1, column=1, row=right)
+    return _Legs(site.start, right, site.width, site.left, 1, right, both, column=right, row=1)
 
 
 @strict_inner
-def _end_tensors(w, origin, ends, size, place, is_target, u):
+def _numbers_of(legs):
+    return legs.near * legs.width * legs.ahead
+
+
+@strict_inner
+def _by_qubit(array, offset, legs, j):
+    """The tensor of a site for one value of its qubits: (near, ahead)."""
+    start = offset + j * legs.along_width
+    return View(array, start, legs.along_near, legs.along_ahead, legs.near, legs.ahead)
+
+
+@strict_inner
+def _from_near(array, offset, legs):
+    """The tensor of a site as the matrix (near, qubits and ahead)."""
+    return View(array, offset, legs.along_near, legs.column, legs.near, legs.width * legs.ahead)
+
+
+@strict_inner
+def _to_ahead(array, offset, legs):
+    """The tensor of a site as the matrix (near and qubits, ahead)."""
+    return View(array, offset, legs.row, legs.along_ahead, legs.near * legs.width, legs.ahead)
+
+
+@strict_inner
+def _part(m, legs, j, k):
+    """Of M (near and qubits, k and ahead) what belongs to one value of the qubits and one k: (near, ahead)."""
+    first, along = j * legs.along_width // legs.row, legs.along_near // legs.row
+    start = m.offset + first * m.row + k * legs.ahead
+    return View(m.array, start, along * m.row, 1, legs.near, legs.ahead)
+
+
+class _Way(NamedTuple):
+    """The way of a far gate through the sites: its stops from the near end on, and the slot that they count from."""
+
+    stops: Any
+    sites: Any
+    rightwards: Any
+    base: Any
+    slots: Any
+
+
+@strict_inner
+def _way(op, tables, slots, base):
+    return _Way(tables.stops[op.first_stop : op.last_stop], tables.sites, op.rightwards, base, slots)
+
+
+@strict_inner
+def _legs_at(way, p):
+    return _legs(way.sites[way.stops[p].site], way.rightwards)
+
+
+@strict_inner
+def _kept(way, p, j):
+    """The old site's tensor for one value of its qubits."""
+    return _by_qubit(way.slots, way.base + way.stops[p].kept, _legs_at(way, p), j)
+
+
+@strict_inner
+def _square(way, p, offset):
+    """A matrix over k and the bond towards the near end, at an offset in the slot."""
+    size = 2 * _legs_at(way, p).near
+    return matrix(way.slots, way.base + offset, size, size)
+
+
+@strict_inner
+def _merged(way, p):
+    """M (near and qubits, k and ahead)."""
+    legs = _legs_at(way, p)
+    return matrix(way.slots, way.base + way.stops[p].merged, legs.near * legs.width, 2 * legs.ahead)
+
+
+@strict_inner
+def _vectors(way, p):
+    """U: the left singular vectors of M X."""
+    legs = _legs_at(way, p)
+    return padded(way.slots, way.base + way.stops[p].vectors, legs.near * legs.width, legs.near * legs.width)
+
+
+@strict_inner
+def _rest(way, p):
+    """R = U^h M."""
+    legs = _legs_at(way, p)
+    return matrix(way.slots, way.base + way.stops[p].rest, legs.near * legs.width, 2 * legs.ahead)
+
+
+@strict_inner
+def _carried(way, p):
+    """C (ahead, k and ahead), which goes on."""
+    ahead = _legs_at(way, p).ahead
+    return matrix(way.slots, way.base + way.stops[p].carried, ahead, 2 * ahead)
+
+
+@strict_inner
+def _columns_of(m, k):
+    """Half k of the columns of a matrix, whose columns are k and something else."""
+    half = m.columns // 2
+    return block(m, 0, k * half, m.rows, half)
+
+
+@strict_inner
+def _rows_of(m, k):
+    """Half k of the rows likewise."""
+    half = m.rows // 2
+    return block(m, k * half, 0, half, m.columns)
+
+
+@strict_inner
+def _end_tensors(way, p, is_target, gate, u):
     """The tensors of an end site for k = 0, 1: the matrix u_k on the target, or the selecting qubit's half k."""
+    stop, size = way.stops[p], _numbers_of(_legs_at(way, p))
     for k in range(2):
-        at = ends + k * size
-        copy(w, origin, 1, 1, w, at, 1, 1, size, 1)
+        at = way.base + stop.ends + k * size
+        copy(vector(way.slots, way.base + stop.kept, size), vector(way.slots, at, size))
         if is_target:
-            rotate_numbers(w, at, neighbours(place[0], place[5]), u[k])
+            rotate_numbers(way.slots, at, neighbours(size // (2 * gate.target), gate.target), u[k])
         else:
-            _clear_half(w, at, place[2], place[6], 1 - k)
+            _clear_half(way.slots, at, size, gate.selector, 1 - k)
 
 
 @strict_inner
-def _clear_half(x, offset, outer, shift, half):
-    """Zero where the selecting qubit, whose stride is `shift`, is `half`."""
-    for i in range(outer):
-        for j in range(shift):
-            row = 2 * (offset + 2 * shift * i + half * shift + j)
-            for lane in range(LANES):
-                x[row, lane] = 0
-                x[row + 1, lane] = 0
+def _clear_half(x, offset, size, shift, half):
+    """Zero where the selecting qubit, whose stride is `shift`, is `half`, in a tensor of `size` numbers."""
+    for i in range(size // (2 * shift)):
+        clear(vector(x, offset + 2 * shift * i + half * shift, shift))
 
 
 @strict_inner
-def _triangle(y, rows, columns, x, xo, d, tau, tiny):
-    """X (rows, min(rows, columns)), lower triangular, rows of `rows` numbers, with X X^h = Y Y^h; Y is used up."""
-    rank = min(rows, columns)
+def _triangle(y, x, work):
+    """X, lower triangular, with X X^h = Y Y^h, to the first columns of x; Y is used up. Returns their number."""
+    d, tau, tiny = work.d, vector(work.right, 0, 1), work.tiny[0]
+    rank = min(y.rows, y.columns)
     for i in range(rank):
-        at = i * columns + i
-        make_reflector(y, at, 1, columns - i, tiny * tiny, d, i, tau, 0)
-        apply_reflector(y, at, 1, columns - i, tau, 0, 1, y, at + columns, 1, columns, rows - i - 1)
-    for i in range(rows):
+        along = transposed(block(y, i, i, 1, y.columns - i))
+        make_reflector(along, tiny * tiny, d, i, tau)
+        apply_reflector(along, tau, CONJUGATE, transposed(block(y, i + 1, i, y.rows - i - 1, y.columns - i)))
+    for i in range(y.rows):
         for j in range(rank):
-            row, source = 2 * (xo + i * rows + j), 2 * (i * columns + j)
+            row, source = 2 * (x.offset + i * x.row + j), 2 * (y.offset + i * y.row + j)
             for lane in range(LANES):
-                x[row, lane] = y[source, lane] if j < i else d[i, lane] if j == i else 0
-                x[row + 1, lane] = y[source + 1, lane] if j < i else 0
+                x.array[row, lane] = y.array[source, lane] if j < i else d[i, lane] if j == i else 0
+                x.array[row + 1, lane] = y.array[source + 1, lane] if j < i else 0
     return rank
 
 
 @strict_inner
-def _roots(w, base, far, first, count, sites, rightwards, saves, y, work, ranks):
+def _roots(way, ranks, y, work, saves):
     """X of every bond within, from the far end back; with `saves` E as well."""
-    d, tau, tiny = work.d, work.right, work.tiny[0]
-    for p in range(count - 1, 0, -1):
-        row = far[first + p]
-        _, near, width, ahead, sx, sw, sy = _legs(sites[row[SITE]], rightwards)
-        size = near * width * ahead
-        if p == count - 1:
-            columns = width * ahead
-            for k in range(2):
-                # The qubits and the bond ahead are one index of one stride, in the order in which the site holds them.
-                step = sy if rightwards else sw
-                copy(w, base + row[ENDS] + k * size, sx, step, y, k * near * columns, columns, 1, near, columns)
-        else:
-            ahead_row = far[first + p + 1]
-            rank = ranks[p + 1]
-            columns = width * rank
-            for k in range(2):
-                for j in range(width):
-                    multiply(
-                        y, k * near * columns + j * rank, columns, 1, w, base + row[KEPT] + j * sw, sx, sy,
-                        w, base + ahead_row[ROOT] + k * ahead * 2 * ahead, 2 * ahead, 1, near, rank, ahead, 0,
-                    )  # fmt: skip
-        n, x = 2 * near, base + row[ROOT]
-        ranks[p] = _triangle(y, n, columns, w, x, d, tau, tiny)
+    last = way.stops.shape[0] - 1
+    for p in range(last, 0, -1):
+        legs, stop = _legs_at(way, p), way.stops[p]
+        rank = legs.ahead if p == last else ranks[p + 1]
+        columns = legs.width * rank
+        product = matrix(y, 0, 2 * legs.near, columns)
+        for k in range(2):
+            half = _rows_of(product, k)
+            if p == last:
+                ends = way.base + stop.ends + k * _numbers_of(legs)
+                copy(_from_near(way.slots, ends, legs), half)
+                continue
+            root = first_columns(_rows_of(_square(way, p + 1, way.stops[p + 1].root), k), rank)
+            for j in range(legs.width):
+                multiply(block(half, 0, j * rank, legs.near, rank), _kept(way, p, j), root, SETS)
+        root = _square(way, p, stop.root)
+        ranks[p] = _triangle(product, root, work)
         if saves:
-            multiply_conj_b(w, base + row[GRAM], n, 1, w, x, n, 1, w, x, 1, n, n, n, ranks[p], 0)
+            root = first_columns(root, ranks[p])
+            multiply_adjoint_b(_square(way, p, stop.gram), root, root, SETS)
 
 
 @strict_inner
-def run_far(x, op, far, sites, place, u, w, saves, limits, values, kept, norm, eps, work, y):
+def run_far(x, op, tables, room, limits, saves):
     """Apply the gate of an operation and truncate all bonds between its ends."""
-    base, first, count, rightwards = op[5], op[6], op[7], op[2]
-    ranks = np.empty(count, np.int64)
-    for p in range(count):
-        start, near, width, ahead, _, _, _ = _legs(sites[far[first + p, SITE]], rightwards)
-        size = near * width * ahead
-        copy(x, start, 1, 1, w, base + far[first + p, KEPT], 1, 1, size, 1)
-        if p == 0 or p == count - 1:
-            origin, ends = base + far[first + p, KEPT], base + far[first + p, ENDS]
-            _end_tensors(w, origin, ends, size, place, (p == 0) == (op[8] == 1), u)
-    _roots(w, base, far, first, count, sites, rightwards, saves, y, work, ranks)
-    bond = 0
-    for p in range(count - 1):
-        row = far[first + p]
-        start, near, width, ahead, sx, sw, sy = _legs(sites[row[SITE]], rightwards)
-        merged, rows, columns = base + row[MERGED], near * width, 2 * ahead
-        row_step, column_step = (ahead, 1) if rightwards else (1, sy)
-        for k in range(2):
-            if p == 0:
-                ends = base + row[ENDS] + k * near * width * ahead
-                copy(w, ends, row_step, column_step, w, merged + k * ahead, columns, 1, rows, ahead)
-                continue
-            carried = base + far[first + p - 1, CARRIED] + k * near
-            for j in range(width):
-                row_of = j if rightwards else j * near
-                multiply(
-                    w, merged + row_of * columns + k * ahead, (width if rightwards else 1) * columns, 1,
-                    w, carried, 2 * near, 1, w, base + row[KEPT] + j * sw, sx, sy, near, ahead, near, 0,
-                )  # fmt: skip
-        bond = ahead
-        ahead_row, rank = far[first + p + 1], ranks[p + 1]
-        multiply(y, 0, rank, 1, w, merged, columns, 1, w, base + ahead_row[ROOT], columns, 1, rows, rank, columns, 0)
-        wanted = rows if saves else bond
-        v = p if saves else 0
-        left_vectors(y, 0, rank, 1, rows, rank, wanted, work, w, base + row[VECTORS], rows + 1)
-        select(work.squares, rows, min(rows, rank), bond, limits, values[v], kept[v], eps[p])
-        vectors, rest = base + row[VECTORS], base + row[REST]
-        multiply_conj_a(
-            w, rest, columns, 1, w, vectors, 1, rows + 1, w, merged, columns, 1, wanted, columns, rows, 0
-        )  # fmt: skip
-        copy(w, rest, columns, 1, w, base + row[CARRIED], columns, 1, bond, columns)
-        scale_lanes(w, base + row[CARRIED], columns, 1, bond, columns, kept[v], 1)
-        copy(w, vectors, rows + 1, 1, x, start, row_step, column_step, rows, bond)
-    row = far[first + count - 1]
-    start, near, width, ahead, sx, sw, sy = _legs(sites[row[SITE]], rightwards)
-    step, columns = sy if rightwards else sw, width * ahead
-    carried = base + far[first + count - 2, CARRIED]
+    way = _way(op, tables, room.slots, op.slot if saves else 0)
+    gate, u, last = tables.operations[op.first_gate], room.u[op.first_gate], way.stops.shape[0] - 1
+    ranks = np.empty(last + 1, np.int64)
+    for p in range(last + 1):
+        legs = _legs_at(way, p)
+        size = _numbers_of(legs)
+        copy(vector(x, legs.start, size), vector(way.slots, way.base + way.stops[p].kept, size))
+        if p == 0 or p == last:
+            _end_tensors(way, p, (p == 0) == (op.target_is_near == 1), gate, u)
+    _roots(way, ranks, room.far, room.work, saves)
+    for p in range(last):
+        _merge(way, p)
+        _cut(x, way, p, ranks[p + 1], spectrum_of(room.spectra, op.split + p), room, limits, saves)
+    legs = _legs_at(way, last)
+    centre, carried = _from_near(x, legs.start, legs), _carried(way, last - 1)
     for k in range(2):
-        ends = base + row[ENDS] + k * near * columns
-        multiply(
-            x, start, sx, step, w, carried + k * near, 2 * near, 1, w, ends, sx, step, near, columns, near, k
-        )  # fmt: skip
-    square_norms(x, start, 1, 1, 1, near * columns, norm, 0)
+        ends = way.base + way.stops[last].ends + k * _numbers_of(legs)
+        multiply(centre, _columns_of(carried, k), _from_near(way.slots, ends, legs), k)
+    norm, inverse = room.spectra.norm[op.split], room.work.d
+    numbers = vector(x, legs.start, _numbers_of(legs))
+    square_norms(transposed(numbers), norm)
     for lane in range(LANES):
         norm[0, lane] = np.sqrt(norm[0, lane]) if norm[0, lane] > 0 else 1
-        work.d[0, lane] = 1 / norm[0, lane]
-    scale_lanes(x, start, 1, 1, near * columns, 1, work.d, 0)
+        inverse[0, lane] = 1 / norm[0, lane]
+    scale(numbers, inverse)
 
 
 @strict_inner
-def unrun_far(x, g, op, far, sites, place, u, w, limits, noise, values, kept, norm, sums, scratch):
+def _merge(way, p):
+    """M of a stop: what is carried up to it, times the site's tensor; at the near end the tensors u_k T."""
+    legs, m = _legs_at(way, p), _merged(way, p)
+    for k in range(2):
+        if p == 0:
+            ends = way.base + way.stops[p].ends + k * _numbers_of(legs)
+            copy(_to_ahead(way.slots, ends, legs), _columns_of(m, k))
+            continue
+        carried = _columns_of(_carried(way, p - 1), k)
+        for j in range(legs.width):
+            multiply(_part(m, legs, j, k), carried, _kept(way, p, j), SETS)
+
+
+@strict_inner
+def _cut(x, way, p, rank, found, room, limits, saves):
+    """Truncate the bond ahead of a stop: U_K is the new site, C goes on."""
+    legs, m, root = _legs_at(way, p), _merged(way, p), _square(way, p + 1, way.stops[p + 1].root)
+    rows, bond = m.rows, legs.ahead
+    weighed = matrix(room.far, 0, rows, rank)
+    multiply(weighed, m, first_columns(root, rank), SETS)
+    wanted = rows if saves else bond
+    vectors, rest, carried = (
+        first_columns(_vectors(way, p), wanted),
+        first_rows(_rest(way, p), wanted),
+        _carried(way, p),
+    )
+    left_vectors(weighed, vectors, room.work)
+    select(room.work.squares, rows, min(rows, rank), bond, limits, found)
+    multiply_adjoint_a(rest, vectors, m, SETS)
+    copy(first_rows(rest, bond), carried)
+    scale_rows(carried, found.kept)
+    copy(first_columns(vectors, bond), _to_ahead(x, legs.start, legs))
+
+
+@strict_inner
+def unrun_far(x, g, op, tables, room, back, limits, noise):
     """Adjoint of `run_far`: g goes from cotangents of the new sites to those of the old ones, which x holds again."""
-    gaps, pulled, merged, factors = scratch
-    base, first, count, rightwards = op[5], op[6], op[7], op[2]
-    row = far[first + count - 1]
-    start, near, width, ahead, sx, sw, sy = _legs(sites[row[SITE]], rightwards)
-    step, columns = sy if rightwards else sw, width * ahead
-    size = near * columns
-    # The normalisation.
-    overlap = factors[:1]
-    real_overlap(x, start, 1, 1, g, start, 1, 1, size, 1, overlap)
+    way = _way(op, tables, room.slots, op.slot)
+    last, norm = way.stops.shape[0] - 1, room.spectra.norm[op.split]
+    _uncentre(x, g, way, last, norm, back)
+    for p in range(last - 1, -1, -1):
+        _uncut(g, way, p, spectrum_of(room.spectra, op.split + p), back, limits, noise)
+        _unmerge(g, way, p, back)
+    _unroots(g, way, back)
+    gate, number = tables.operations[op.first_gate], op.first_gate
+    for p in (0, last):
+        _unend(g, way, p, (p == 0) == (op.target_is_near == 1), gate, room.u[number], back.sums[number], back.factors)
+    for p in range(last + 1):
+        legs = _legs_at(way, p)
+        size = _numbers_of(legs)
+        copy(vector(way.slots, way.base + way.stops[p].kept, size), vector(x, legs.start, size))
+
+
+@strict_inner
+def _uncentre(x, g, way, last, norm, back):
+    """The normalisation, and the far end: M = sum_k C_k (u_k T)."""
+    legs, overlap = _legs_at(way, last), back.factors[:1]
+    size = _numbers_of(legs)
+    numbers, cotangents = vector(x, legs.start, size), vector(g, legs.start, size)
+    real_overlap(numbers, cotangents, overlap)
     for lane in range(LANES):
         overlap[0, lane] = -overlap[0, lane]
-    add_scaled(g, start, 1, 1, x, start, 1, 1, size, 1, overlap)
+    add_scaled(cotangents, numbers, overlap)
     for lane in range(LANES):
         overlap[0, lane] = 1 / norm[0, lane]
-    scale_lanes(g, start, 1, 1, size, 1, overlap, 0)
-    # The far end: M = sum_k C_k (u_k T); the cotangents of u_k T replace, in x's place of it, what is not needed again.
-    carried = base + far[first + count - 2, CARRIED]
+    scale(cotangents, overlap)
+    # The cotangents of u_k T replace, in M's place, what is not needed again; that of C takes the place of C.
+    carried, centre = _carried(way, last - 1), _from_near(g, legs.start, legs)
+    pulled = matrix(back.pulled, 0, legs.near, 2 * legs.near)
     for k in range(2):
-        ends = base + row[ENDS] + k * size
-        multiply_conj_b(
-            pulled, k * near, 2 * near, 1, g, start, sx, step, w, ends, step, sx, near, near, columns, 0
-        )  # fmt: skip
-        multiply_conj_a(
-            merged, k * size, sx, step, w, carried + k * near, 1, 2 * near, g, start, sx, step, near, columns, near, 0
-        )  # fmt: skip
-    copy(pulled, 0, 1, 1, w, carried, 1, 1, near * 2 * near, 1)  # C is not needed again: its cotangent takes its place
-    end = base + row[MERGED]
-    copy(merged, 0, 1, 1, w, end, 1, 1, 2 * size, 1)
-    for p in range(count - 2, -1, -1):
-        row, ahead_row = far[first + p], far[first + p + 1]
-        start, near, width, ahead, sx, sw, sy = _legs(sites[row[SITE]], rightwards)
-        rows, columns, bond = near * width, 2 * ahead, ahead
-        row_step, column_step = (ahead, 1) if rightwards else (1, sy)
-        vectors, rest, carried = base + row[VECTORS], base + row[REST], base + row[CARRIED]
-        gram, g_gram = base + ahead_row[GRAM], base + ahead_row[ROOT]
-        begin = bond if limits[0] == 0 and limits[1] < 0 else 0
-        lost, lost_rows = rows - begin, rest + begin * columns
-        scale_lanes(w, carried, columns, 1, bond, columns, kept[p], 1)
-        multiply_conj_a(
-            gaps, 0, bond, 1, w, vectors + begin, 1, rows + 1, g, start, row_step, column_step, lost, bond, rows, 0
-        )  # fmt: skip
-        multiply_conj_b(gaps, 0, bond, 1, w, lost_rows, columns, 1, w, carried, 1, columns, lost, bond, columns, 1)
-        divide_gaps(gaps, 0, bond, values[p], kept[p], begin, lost, bond, noise)
-        # gE = R_D^h W R_K takes the place of X, by way of W R_K.
-        multiply(merged, 0, columns, 1, gaps, 0, bond, 1, w, rest, columns, 1, lost, columns, bond, 0)
-        multiply_conj_a(
-            w, g_gram, columns, 1, w, lost_rows, 1, columns, merged, 0, columns, 1, columns, columns, lost, 0
-        )
-        # gM = U ((gC, 0) + (W^h R_D, W R_K) E)
-        multiply(merged, 0, columns, 1, w, rest, columns, 1, w, gram, columns, 1, rows, columns, columns, 0)
-        clear(pulled, 2 * rows * columns)
-        copy(w, carried, columns, 1, pulled, 0, columns, 1, bond, columns)
-        multiply_conj_a(
-            pulled, 0, columns, 1, gaps, 0, 1, bond, merged, begin * columns, columns, 1, bond, columns, lost, 1
-        )  # fmt: skip
-        multiply(
-            pulled, begin * columns, columns, 1, gaps, 0, bond, 1, merged, 0, columns, 1, lost, columns, bond, 1
-        )  # fmt: skip
-        multiply(merged, 0, columns, 1, w, vectors, rows + 1, 1, pulled, 0, columns, 1, rows, columns, rows, 0)
-        if p == 0:
-            for k in range(2):
-                at = base + row[MERGED] + k * rows * ahead
-                copy(merged, k * ahead, columns, 1, w, at, row_step, column_step, rows, ahead)
-            continue
-        # M = C T: to the cotangents of C, which takes its place, and of T.
-        before, kept_t = base + far[first + p - 1, CARRIED], base + row[KEPT]
-        clear(g[2 * start : 2 * (start + near * width * ahead)], 2 * near * width * ahead)
-        along = (width if rightwards else 1) * columns
-        for k in range(2):
-            for j in range(width):
-                at = (j if rightwards else j * near) * columns + k * ahead
-                multiply_conj_b(
-                    pulled, k * near, 2 * near, 1, merged, at, along, 1, w, kept_t + j * sw, sy, sx, near, near, ahead,
-                    min(j, 1),
-                )  # fmt: skip
-                multiply_conj_a(
-                    g, start + j * sw, sx, sy, w, before + k * near, 1, 2 * near, merged, at, along, 1, near, ahead,
-                    near, 1,
-                )  # fmt: skip
-        copy(pulled, 0, 1, 1, w, before, 1, 1, 2 * near * near, 1)
-    _unroots(g, base, far, first, count, sites, rightwards, w, scratch)
-    for end in range(2):
-        p = 0 if end == 0 else count - 1
-        row = far[first + p]
-        start, near, width, ahead, _, _, _ = _legs(sites[row[SITE]], rightwards)
-        size = near * width * ahead
-        ends, cotangents = base + row[ENDS], base + row[MERGED]
-        for k in range(2):
-            at = cotangents + k * size
-            if (p == 0) == (op[8] == 1):
-                unrotate_numbers(w, ends + k * size, w, at, neighbours(place[0], place[5]), u[k], sums[k])
-            else:
-                _clear_half(w, at, place[2], place[6], 1 - k)
-        for lane in range(LANES):
-            factors[0, lane] = 1
-        copy(w, cotangents, 1, 1, g, start, 1, 1, size, 1)
-        add_scaled(g, start, 1, 1, w, cotangents + size, 1, 1, size, 1, factors)
-    for p in range(count):
-        start, near, width, ahead, _, _, _ = _legs(sites[far[first + p, SITE]], rightwards)
-        copy(w, base + far[first + p, KEPT], 1, 1, x, start, 1, 1, near * width * ahead, 1)
+        ends = way.base + way.stops[last].ends + k * size
+        multiply_adjoint_b(_columns_of(pulled, k), centre, _from_near(way.slots, ends, legs), SETS)
+        end = _from_near(way.slots, way.base + way.stops[last].merged + k * size, legs)
+        multiply_adjoint_a(end, _columns_of(carried, k), centre, SETS)
+    copy(pulled, carried)
 
 
 @strict_inner
-def _unroots(g, base, far, first, count, sites, rightwards, w, scratch):
+def _uncut(g, way, p, found, back, limits, noise):
+    """From the cotangents of U_K and C to those of M (in `back.merged`) and of E (in X's place)."""
+    legs, rest, carried = _legs_at(way, p), _rest(way, p), _carried(way, p)
+    rows, columns, bond = rest.rows, rest.columns, legs.ahead
+    gram = _square(way, p + 1, way.stops[p + 1].gram)
+    begin = first_lost(bond, limits)
+    lost_rest, kept_rest = last_rows(rest, begin), first_rows(rest, bond)
+    scale_rows(carried, found.kept)
+    w = matrix(back.gaps, 0, rows - begin, bond)
+    multiply_adjoint_a(w, last_columns(_vectors(way, p), begin), _to_ahead(g, legs.start, legs), SETS)
+    multiply_adjoint_b(w, lost_rest, carried, ADDS)
+    divide_gaps(w, found.values, found.kept, begin, noise)
+    # gE = R_D^h W R_K takes the place of X, by way of W R_K.
+    product = matrix(back.merged, 0, rows - begin, columns)
+    multiply(product, w, kept_rest, SETS)
+    multiply_adjoint_a(_square(way, p + 1, way.stops[p + 1].root), lost_rest, product, SETS)
+    # gM = U ((gC, 0) + (W^h R_D, W R_K) E)
+    product, pulled = matrix(back.merged, 0, rows, columns), matrix(back.pulled, 0, rows, columns)
+    multiply(product, rest, gram, SETS)
+    clear(pulled)
+    copy(carried, first_rows(pulled, bond))
+    multiply_adjoint_a(first_rows(pulled, bond), w, last_rows(product, begin), ADDS)
+    multiply(last_rows(pulled, begin), w, first_rows(product, bond), ADDS)
+    multiply(product, _vectors(way, p), pulled, SETS)
+
+
+@strict_inner
+def _unmerge(g, way, p, back):
+    """M = C T: to the cotangents of C, which takes its place, and of T; at the near end to those of u_k T."""
+    legs = _legs_at(way, p)
+    g_m = matrix(back.merged, 0, legs.near * legs.width, 2 * legs.ahead)
+    if p == 0:
+        for k in range(2):
+            at = way.base + way.stops[p].merged + k * _numbers_of(legs)
+            copy(_columns_of(g_m, k), _to_ahead(way.slots, at, legs))
+        return
+    before, pulled = _carried(way, p - 1), matrix(back.pulled, 0, legs.near, 2 * legs.near)
+    clear(vector(g, legs.start, _numbers_of(legs)))
+    for k in range(2):
+        for j in range(legs.width):
+            g_part = _part(g_m, legs, j, k)
+            multiply_adjoint_b(_columns_of(pulled, k), g_part, _kept(way, p, j), min(j, 1))
+            multiply_adjoint_a(_by_qubit(g, legs.start, legs, j), _columns_of(before, k), g_part, ADDS)
+    copy(pulled, before)
+
+
+@strict_inner
+def _unend(g, way, p, is_target, gate, u, sums, ones):
+    """From the cotangents of the tensors u_k T of an end, in M's place, to that of T."""
+    legs, stop = _legs_at(way, p), way.stops[p]
+    size = _numbers_of(legs)
+    first, target = way.base + stop.merged, vector(g, legs.start, size)
+    for k in range(2):
+        at, ends = first + k * size, way.base + stop.ends + k * size
+        if is_target:
+            pairs = neighbours(size // (2 * gate.target), gate.target)
+            unrotate_numbers(way.slots, ends, way.slots, at, pairs, u[k], sums[k])
+        else:
+            _clear_half(way.slots, at, size, gate.selector, 1 - k)
+    for lane in range(LANES):
+        ones[0, lane] = 1
+    copy(vector(way.slots, first, size), target)
+    add_scaled(target, vector(way.slots, first + size, size), ones)
+
+
+@strict_inner
+def _unroots(g, way, back):
     """The cotangents of the Gram matrices, from the near end on: each goes on to the next and to the site between."""
-    sides, through, _, _ = scratch
-    for p in range(1, count):
-        row = far[first + p]
-        start, near, width, ahead, sx, sw, sy = _legs(sites[row[SITE]], rightwards)
-        n, here = 2 * near, base + row[ROOT]
-        # S = gE + gE^h
-        for i in range(n):
-            for j in range(n):
-                a, b, to = 2 * (here + i * n + j), 2 * (here + j * n + i), 2 * (i * n + j)
-                for lane in range(LANES):
-                    sides[to, lane] = w[a, lane] + w[b, lane]
-                    sides[to + 1, lane] = w[a + 1, lane] - w[b + 1, lane]
-        if p == count - 1:
-            columns, step = width * ahead, sy if rightwards else sw
-            size = near * columns
-            for k in range(2):
-                for other in range(2):
-                    multiply(
-                        w, base + row[MERGED] + k * size, sx, step, sides, k * near * n + other * near, n, 1,
-                        w, base + row[ENDS] + other * size, sx, step, near, columns, near, 1,
-                    )  # fmt: skip
+    last = way.stops.shape[0] - 1
+    for p in range(1, last + 1):
+        legs, here = _legs_at(way, p), _square(way, p, way.stops[p].root)
+        sides = matrix(back.gaps, 0, here.rows, here.rows)
+        _add_adjoint(here, sides)
+        if p == last:
+            _unroot_end(way, p, legs, sides)
             return
-        ahead_row, m, kept_t = far[first + p + 1], 2 * ahead, base + row[KEPT]
-        gram, g_gram = base + ahead_row[GRAM], base + ahead_row[ROOT]
-        for j in range(width):
+        gram, g_gram = _square(way, p + 1, way.stops[p + 1].gram), _square(way, p + 1, way.stops[p + 1].root)
+        through = matrix(back.pulled, 0, here.rows, gram.columns)
+        for j in range(legs.width):
+            kept, g_kept = _kept(way, p, j), _by_qubit(g, legs.start, legs, j)
             # Z = T E of one value of the qubit, (2 near, 2 ahead); gT += sum_k S_k Z_k.
             for k in range(2):
-                multiply(
-                    through, k * near * m, m, 1, w, kept_t + j * sw, sx, sy, w, gram + k * ahead * m, m, 1, near, m,
-                    ahead, 0,
-                )  # fmt: skip
+                multiply(_rows_of(through, k), kept, _rows_of(gram, k), SETS)
             for k in range(2):
-                multiply(
-                    g, start + j * sw, sx, sy, sides, k * near * n, n, 1, through, k * ahead, m, 1, near, ahead, n, 1
-                )  # fmt: skip
+                multiply(g_kept, _rows_of(sides, k), _columns_of(through, k), ADDS)
             # gE' += T^h gE T
             for k in range(2):
-                multiply(
-                    through, k * ahead, m, 1, w, here + k * near, n, 1, w, kept_t + j * sw, sx, sy, n, ahead, near, 0
-                )  # fmt: skip
+                multiply(_columns_of(through, k), _columns_of(here, k), kept, SETS)
             for k in range(2):
-                multiply_conj_a(
-                    w, g_gram + k * ahead * m, m, 1, w, kept_t + j * sw, sy, sx, through, k * near * m, m, 1, ahead, m,
-                    near, 1,
-                )  # fmt: skip
+                multiply_adjoint_a(_rows_of(g_gram, k), kept, _rows_of(through, k), ADDS)
+
+
+@strict_inner
+def _add_adjoint(x, out):
+    """out <- X + X^h."""
+    for i in range(x.rows):
+        for j in range(x.rows):
+            a, b, to = 2 * (x.offset + i * x.row + j), 2 * (x.offset + j * x.row + i), 2 * (i * x.rows + j)
+            for lane in range(LANES):
+                out.array[to, lane] = x.array[a, lane] + x.array[b, lane]
+                out.array[to + 1, lane] = x.array[a + 1, lane] - x.array[b + 1, lane]
+
+
+@strict_inner
+def _unroot_end(way, p, legs, sides):
+    """The tensors u_k T of the far end: their cotangents, in M's place, and what E there makes of them."""
+    size = _numbers_of(legs)
+    for k in range(2):
+        target = _from_near(way.slots, way.base + way.stops[p].merged + k * size, legs)
+        for other in range(2):
+            ends = _from_near(way.slots, way.base + way.stops[p].ends + other * size, legs)
+            multiply(target, _columns_of(_rows_of(sides, k), other), ends, ADDS)

@@ -9,58 +9,30 @@ from typing import Any
 import numpy as np
 
 from backends.kernels.eager import eager
-from backends.kernels.pairs import (
-    OPERATION,
-    Array,
-    Atom,
-    Constants,
-    PairOperation,
-    atom_table,
-    operation_row,
-)
-from backends.mps.kernel.timestep import FAR, MOVE, SPLIT, WITHIN
+from backends.kernels.pairs import OPERATION, Atom, Constants, PairOperation, atom_table, operation_row
+from backends.mps.kernel.tables import FAR, MOVE, SPLIT, WITHIN, Op, Place, Site, Sizes, Stop, Tables, records
 from backends.mps.layout import Layout
 from backends.mps.schedule import Operation, next_centre
 
 
 @dataclass(frozen=True, eq=False)
 class MPSProgram:
-    """The tables that the kernel interprets, for states whose centre is at one given site.
+    """What the kernel interprets, for states whose centre is at one given site."""
 
-    `ops` (number, 10): kind; site, the left one of several; whether the centre goes right; first and last gate; where
-    the operation keeps its slot; where its rows of `far` begin and how many there are; whether a far gate's target is
-    at the near end; number of its first split. `far` (number, 9): see `far.py`. `sites` (number, 4): where
-    its numbers begin, left bond, 2**width, right bond. `places` (gates, 7): the pairs of numbers a gate acts on, as
-    outer count and stride, inner count and stride, run; and strides of target and selector (0: none); of a far gate
-    outer count and stride of the target, then of the selector, each within its own site. `operations` and `atoms` are
-    those of `pairs`. `sizes`: numbers in the largest slot and in all slots, most rows and most columns of a
-    matrix, the site of the centre afterwards, number of splits, numbers in the work space forward and backward.
-    """
-
-    ops: Array
-    far: Array
-    sites: Array
-    places: Array
-    operations: Array
-    atoms: Array
+    tables: Tables
     constants: Constants
-    sizes: Array
 
     @property
     def centre(self) -> int:
         """Where the centre is afterwards."""
-        return int(self.sizes[4])
+        return self.tables.sizes.centre
 
     @property
     def numbers_in_work(self) -> int:
         """Complex numbers for each lane that a thread works on in the backward: all slots, work space, two states."""
-        state = sum(int(left * width * right) for _, left, width, right in self.sites)
-        return int(self.sizes[1] + self.sizes[6] + 3 * self.sizes[7]) + 2 * state
-
-    @property
-    def tables(self) -> tuple[Array, Array, Array, Array, Array, Array]:
-        """The integer tables, in the order in which the kernel takes them."""
-        return self.ops, self.far, self.sites, self.places, self.operations, self.atoms
+        state = sum(int(site["left"] * site["width"] * site["right"]) for site in self.tables.sites)
+        sizes = self.tables.sizes
+        return sizes.slots + sizes.far + 3 * sizes.area + 2 * state
 
 
 def serves(schedule: Sequence[Operation[PairOperation]]) -> bool:
@@ -88,18 +60,18 @@ def compile_schedule(
 class _Builder:
     def __init__(self, layout: Layout, centre: int) -> None:
         self.layout, self.centre = layout, centre
-        self.ops: list[list[int]] = []
-        self.places: list[list[int]] = []
+        self.ops: list[Op] = []
+        self.places: list[Place] = []
         self.operations: list[tuple[Any, ...]] = []
         self.atoms: list[Atom] = []
         self.slots: list[int] = []
-        self.far_rows: list[list[int]] = []
+        self.stops: list[Stop] = []
         self.splits = 0
         self.forward, self.backward = 1, 1  # numbers in the work space
         self.shapes: list[tuple[int, int]] = [(1, 1)]
         sizes = [left * width * right for left, width, right in layout.shapes()]
         starts = np.concatenate([[0], np.cumsum(sizes)])[:-1].tolist()
-        self.sites = [[start, *shape] for start, shape in zip(starts, layout.shapes(), strict=True)]
+        self.sites = [Site(start, *shape) for start, shape in zip(starts, layout.shapes(), strict=True)]
 
     def within(self, operation: Operation[PairOperation]) -> None:
         """Append gates on one site."""
@@ -120,46 +92,39 @@ class _Builder:
         rightwards = self.centre - operation.first <= operation.last - self.centre
         ends = (operation.first, operation.last) if rightwards else (operation.last, operation.first)
         self._move_to(ends[0])
-        begin, start = len(self.far_rows), 0
+        first, start = len(self.stops), 0
         sites = range(operation.first, operation.last + 1)
         for site in sites if rightwards else reversed(sites):
-            row, start = self._far_row(site, start, rightwards, is_end=site in ends, is_last=site == ends[1])
-            self.far_rows.append(row)
+            stop, start = self._stop(site, start, rightwards, is_end=site in ends, is_last=site == ends[1])
+            self.stops.append(stop)
         (gate,) = operation.gates
-        target = self.layout.find(gate.target)[0]
-        far = (begin, len(sites), int(target == ends[0]))
+        stops = (first, len(self.stops), int(self.layout.find(gate.target)[0] == ends[0]))
         gates = (len(self.places), len(self.places) + 1)
-        (*target_pairs, target_stride), (*selector_pairs, stride) = map(self._far_place, (gate.target, gate.selector))
-        self.places.append([*target_pairs, *selector_pairs, 0, target_stride, stride])
-        self.operations.append(operation_row(gate, 0, 0, self.atoms))
-        self._append(FAR, operation.first, gates, start, rightwards=rightwards, splits=len(sites) - 1, far=far)
+        self.places.append(Place(0, 0, 0, 0, 0))  # each of its qubits acts within a site of its own
+        strides = self._stride(gate.target), self._stride(gate.selector)
+        self.operations.append(operation_row(gate, *strides, self.atoms))
+        self._append(FAR, operation.first, gates, start, rightwards=rightwards, splits=len(sites) - 1, stops=stops)
         self.centre = ends[1]
 
-    def _far_row(
-        self, site: int, start: int, rightwards: bool, *, is_end: bool, is_last: bool
-    ) -> tuple[list[int], int]:
-        """A row of `far`, its slots from `start` on, and where they end."""
+    def _stop(self, site: int, start: int, rightwards: bool, *, is_end: bool, is_last: bool) -> tuple[Stop, int]:
+        """A stop, its matrices from `start` on, and where they end."""
         _, left, width, right = self.sites[site]
         near, ahead = (left, right) if rightwards else (right, left)
         size, gram = near * width * ahead, 4 * near * near
         rows, columns = near * width, 2 * ahead
         inner = 0 if is_last else 1
         sizes = [size, gram, gram, 2 * size, inner * rows * (rows + 1), inner * rows * columns]
-        row = [site]
-        for numbers in (*sizes, inner * ahead * columns, 2 * size if is_end else 0):
-            row.append(start)
-            start += numbers
+        sizes += [inner * ahead * columns, 2 * size if is_end else 0]
+        *starts, end = (start + np.cumsum([0, *sizes])).tolist()
         self.forward = max(self.forward, 2 * near * width * (ahead if is_last else columns), rows * columns)
         self._needs(max(rows, 2 * near), max(columns, 2 * near), backward=max(2 * size, rows * columns, gram))
-        return row, start
+        return Stop(site, *starts), end
 
-    def _far_place(self, qubit: int | None) -> tuple[int, int, int]:
-        """Outer count and stride of the pairs of a qubit within its own site, and the qubit's stride."""
+    def _stride(self, qubit: int | None) -> int:
+        """The stride of a qubit within its own site."""
         assert qubit is not None
         site, position = self.layout.find(qubit)
-        _, left, width, right = self.sites[site]
-        stride = right * (width >> (position + 1))
-        return left * width * right // (2 * stride), 2 * stride, stride
+        return self.sites[site].right * (self.sites[site].width >> (position + 1))
 
     def _move_to(self, target: int) -> None:
         while self.centre != target:
@@ -191,9 +156,9 @@ class _Builder:
         *,
         rightwards: bool = False,
         splits: int = 0,
-        far: tuple[int, int, int] = (0, 0, 0),
+        stops: tuple[int, int, int] = (0, 0, 0),
     ) -> None:
-        self.ops.append([kind, site, int(rightwards), *gates, sum(self.slots), *far, self.splits])
+        self.ops.append(Op(kind, site, int(rightwards), *gates, sum(self.slots), self.splits, *stops))
         self.slots.append(slot)
         self.splits += splits
 
@@ -201,39 +166,42 @@ class _Builder:
         first = len(self.places)
         blocks = self.layout.blocks[operation.first : operation.last + 1]
         qubits = [qubit for block in blocks for qubit in block]
-        left, right = self.sites[operation.first][1], self.sites[operation.last][3]
+        left, right = self.sites[operation.first].left, self.sites[operation.last].right
         stride = {qubit: right << (len(qubits) - 1 - k) for k, qubit in enumerate(qubits)}
         for gate in operation.gates:
-            self.places.append(_place(gate, stride, left * right << len(qubits)))
-            self.operations.append(operation_row(gate, 0, 0, self.atoms))
+            target, selector = stride[gate.target], 0 if gate.selector is None else stride[gate.selector]
+            self.places.append(_place(target, selector, left * right << len(qubits)))
+            self.operations.append(operation_row(gate, target, selector, self.atoms))
         return first, len(self.places)
 
     def finish(self, constants: Constants) -> MPSProgram:
-        """Return the tables."""
-        slots = [max([1, *self.slots]), max(1, sum(self.slots))]
-        splits = [max(1, self.splits), self.forward, self.backward]
-        return MPSProgram(
-            ops=_table(self.ops, 10),
-            far=_table(self.far_rows, 9),
-            sites=_table(self.sites, 4),
-            places=_table(self.places, 7),
-            operations=np.array(self.operations, OPERATION),
-            atoms=atom_table(self.atoms),
-            constants=constants,
-            sizes=np.array([*slots, *np.max(self.shapes, 0), self.centre, *splits], np.int64),
+        """Return the program."""
+        rows, columns = np.max(self.shapes, 0).tolist()
+        sizes = Sizes(
+            slot=max([1, *self.slots]),
+            slots=max(1, sum(self.slots)),
+            rows=rows,
+            columns=columns,
+            centre=self.centre,
+            splits=max(1, self.splits),
+            far=self.forward,
+            area=self.backward,
         )
+        tables = Tables(
+            records(Op, self.ops),
+            records(Stop, self.stops),
+            records(Site, self.sites),
+            records(Place, self.places),
+            np.array(self.operations, OPERATION),
+            atom_table(self.atoms),
+            sizes,
+        )
+        return MPSProgram(tables, constants)
 
 
-def _place(gate: PairOperation, stride: dict[int, int], size: int) -> list[int]:
-    """The row of `MPSProgram.places` of a gate on a tensor of `size` numbers."""
-    target = stride[gate.target]
-    if gate.selector is None:
-        return [size // (2 * target), 2 * target, 1, 0, target, target, 0]
-    selector = stride[gate.selector]
+def _place(target: int, selector: int, size: int) -> Place:
+    """The pairs of a gate with these strides (0: none) on a tensor of `size` numbers."""
+    if selector == 0:
+        return Place(size // (2 * target), 2 * target, 1, 0, target)
     low, high = sorted((target, selector))
-    return [size // (2 * high), 2 * high, high // (2 * low), 2 * low, low, target, selector]
-
-
-def _table(rows: list[list[int]], columns: int) -> Array:
-    """Rows of integers as an array (number, columns), also without any row."""
-    return np.array(rows, np.int64).reshape(-1, columns)
+    return Place(size // (2 * high), 2 * high, high // (2 * low), 2 * low, low)

@@ -1,6 +1,6 @@
 """The compiled kernel of the MPS: the gates of one timestep on the CPU, forward and backward, for tiles of samples.
 
-A tile is `LANES` samples side by side (see `lanes`); the site tensors of a tile lie one after the other in one array.
+A tile is `LANES` samples side by side (see `views`); the site tensors of a tile lie one after the other in one array.
 Programs are interpreted, as those of the statevector's kernel: a table of *operations* (see `program`), each of them
 
     WITHIN   gates on the qubits of one site
@@ -15,205 +15,300 @@ began with. Functions release the interpreter lock.
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from backends.kernels.algebra import (
+    ADDS,
+    SETS,
     add_scaled,
     clear,
+    copy,
     divide_gaps,
     multiply,
-    multiply_conj_a,
-    multiply_conj_b,
+    multiply_adjoint_a,
+    multiply_adjoint_b,
     real_overlap,
-    scale_lanes,
+    scale,
+    scale_rows,
     square_norms,
 )
 from backends.kernels.atoms import angle_gradients, matrices, pair_ends
 from backends.kernels.compiling import strict_inner, strict_jit
-from backends.kernels.decomposition import copy, left_vectors, orthonormal_columns, select, workspace
-from backends.kernels.simd import LANES
+from backends.kernels.decomposition import (
+    Spectrum,
+    first_lost,
+    left_vectors,
+    orthonormal_columns,
+    select,
+    spectrum_of,
+    workspace,
+)
 from backends.kernels.tiles import load_numbers, samples, store_numbers
 from backends.kernels.turns import NumberPairs, rotate_numbers, unrotate_numbers
+from backends.kernels.vectors import LANES
+from backends.kernels.views import (
+    View,
+    elsewhere,
+    first_columns,
+    first_rows,
+    last_columns,
+    last_rows,
+    matrix,
+    padded,
+    transposed,
+    vector,
+)
 from backends.mps.kernel.far import run_far, unrun_far
 from backends.mps.kernel.readouts import finish, read, readout_space, unread
+from backends.mps.kernel.tables import MOVE, SPLIT, WITHIN
 
-WITHIN, SPLIT, MOVE, FAR = range(4)
+
+class Room(NamedTuple):
+    """What a thread works in: the operations' matrices u, all slots, their spectra, and arrays to work on."""
+
+    u: Any
+    slots: Any
+    spectra: Spectrum
+    work: Any
+    far: Any
+
+
+class BackRoom(NamedTuple):
+    """What the backward works in beside that: sums for the gates' angles (see `atoms`), three areas, and real rows."""
+
+    sums: Any
+    gaps: Any
+    pulled: Any
+    merged: Any
+    factors: Any
 
 
 @strict_inner
-def _apply_gates(x, offset, first, last, places, operations, u):
-    for g in range(first, last):
+def _room(tables, splits, numbers, tiny):
+    """A room with so many numbers in its slots."""
+    dtype, sizes = tiny.dtype, tables.sizes
+    spectra = Spectrum(
+        np.empty((splits, sizes.rows, LANES), dtype),
+        np.empty((splits, sizes.rows, LANES), dtype),
+        np.empty((splits, 1, LANES), dtype),
+        np.zeros((splits, 1, LANES), np.float64),
+    )
+    return Room(
+        np.empty((tables.operations.shape[0], 2, 8, LANES), dtype),
+        np.empty((2 * numbers, LANES), dtype),
+        spectra,
+        workspace(sizes.rows, sizes.columns, tiny),
+        np.empty((2 * sizes.far, LANES), dtype),
+    )
+
+
+@strict_inner
+def _apply_gates(x, offset, op, tables, u):
+    for g in range(op.first_gate, op.last_gate):
         for which in range(2):
-            if operations[g].acts[which]:
-                rotate_numbers(x, offset, _pairs(places[g], operations[g], which), u[g, which])
+            if tables.operations[g].acts[which]:
+                rotate_numbers(x, offset, _pairs(tables, g, which), u[g, which])
 
 
 @strict_inner
-def _unapply_gates(x, offset, y, y_offset, first, last, places, operations, u, sums):
-    for g in range(last - 1, first - 1, -1):
+def _unapply_gates(x, offset, y, y_offset, op, tables, u, sums):
+    for g in range(op.last_gate - 1, op.first_gate - 1, -1):
         for which in range(2):
-            if operations[g].acts[which]:
-                pairs = _pairs(places[g], operations[g], which)
-                unrotate_numbers(x, offset, y, y_offset, pairs, u[g, which], sums[g, which])
+            if tables.operations[g].acts[which]:
+                unrotate_numbers(x, offset, y, y_offset, _pairs(tables, g, which), u[g, which], sums[g, which])
 
 
 @strict_inner
-def _pairs(place, op, which):
-    """The pairs of numbers that an operation's matrix `which` acts on."""
-    first, second = pair_ends(place[5], place[6], op.flips, which)
-    return NumberPairs(place[0], place[1], place[2], place[3], place[4], first, second)
+def _pairs(tables, g, which):
+    """The pairs of numbers that a gate's matrix `which` acts on."""
+    place, gate = tables.places[g], tables.operations[g]
+    first, second = pair_ends(gate.target, gate.selector, gate.flips, which)
+    return NumberPairs(place.outer, place.outer_stride, place.inner, place.inner_stride, place.run, first, second)
 
 
 @strict_inner
-def _geometry(op, sites):
-    """Where an operation on the bond right of a site finds what: all it needs to know of offsets and strides.
-
-    The isometry is (rows, bond), the part that goes on (bond, other).
-    """
-    site, rightwards = op[1], op[2]
-    a, b = sites[site], sites[site + 1]
-    left, bond, right = a[1] * a[2], a[3], b[2] * b[3]
-    if rightwards:
-        return left, bond, right, a[0], bond, 1, b[0], right, 1
-    return right, bond, left, b[0], 1, right, a[0], 1, bond
+def _sites_of(x, op, sites):
+    """The two site tensors at a bond as matrices (left, bond) and (bond, right)."""
+    a, b = sites[op.site], sites[op.site + 1]
+    return matrix(x, a.start, a.left * a.width, a.right), matrix(x, b.start, b.left, b.width * b.right)
 
 
 @strict_inner
-def _split(x, op, sites, places, operations, u, w, saves, limits, values, kept, norm, eps, work):
-    rows, bond, other, iso, ir, ic, onward, kr, kc = _geometry(op, sites)
-    site, rightwards, slot = op[1], op[2], op[5]
-    a, b = sites[site], sites[site + 1]
-    left, right = a[1] * a[2], b[2] * b[3]
-    theta = slot + bond * (left + right)
-    vectors = theta + left * right
-    rest = vectors + rows * (rows + 1)
+def _bond(x, op, sites):
+    """Likewise, the way the centre goes: (rows, bond), which becomes an isometry, and (bond, other)."""
+    left, right = _sites_of(x, op, sites)
+    if op.rightwards:
+        return left, right
+    return transposed(right), transposed(left)
+
+
+class _Split(NamedTuple):
+    """The matrices of a split in its slot: the sites before, their product, U and U^h M."""
+
+    left: View
+    right: View
+    theta: View
+    vectors: View
+    rest: View
+
+
+@strict_inner
+def _split_slot(op, slot, sites, w):
+    left, right = _sites_of(w, op, sites)
+    m, bond, n = left.rows, left.columns, right.columns
+    rows, other = (m, n) if op.rightwards else (n, m)
+    theta = slot + bond * (m + n)
+    vectors = theta + m * n
+    return _Split(
+        matrix(w, slot, m, bond),
+        matrix(w, slot + m * bond, bond, n),
+        matrix(w, theta, m, n),
+        padded(w, vectors, rows, rows),
+        matrix(w, vectors + rows * (rows + 1), rows, other),
+    )
+
+
+@strict_inner
+def _turned(theta, op):
+    """The product of two sites as the matrix M whose left singular vectors stay behind."""
+    if op.rightwards:
+        return theta
+    return transposed(theta)
+
+
+@strict_inner
+def _split(x, op, tables, room, limits, saves):
+    left, right = _sites_of(x, op, tables.sites)
+    isometry, onward = _bond(x, op, tables.sites)
+    slot = _split_slot(op, op.slot if saves else 0, tables.sites, room.slots)
     if saves:
-        copy(x, a[0], 1, 1, w, slot, 1, 1, left * bond, 1)
-        copy(x, b[0], 1, 1, w, slot + left * bond, 1, 1, bond * right, 1)
-    multiply(w, theta, right, 1, x, a[0], bond, 1, x, b[0], right, 1, left, right, bond, 0)
-    _apply_gates(w, theta, op[3], op[4], places, operations, u)
-    mr, mc = (right, 1) if rightwards else (1, right)
+        copy(left, slot.left)
+        copy(right, slot.right)
+    multiply(slot.theta, left, right, SETS)
+    _apply_gates(room.slots, slot.theta.offset, op, tables, room.u)
+    m, rows, bond, other = _turned(slot.theta, op), isometry.rows, isometry.columns, onward.columns
     wanted = rows if saves else bond
-    left_vectors(w, theta, mr, mc, rows, other, wanted, work, w, vectors, rows + 1)
-    select(work.squares, rows, min(rows, other), bond, limits, values, kept, eps)
-    multiply_conj_a(w, rest, other, 1, w, vectors, 1, rows + 1, w, theta, mr, mc, wanted, other, rows, 0)
-    factors = work.d
-    square_norms(w, rest, other, 1, bond, other, factors, 0)
+    vectors = first_columns(slot.vectors, wanted)
+    left_vectors(m, vectors, room.work)
+    found = spectrum_of(room.spectra, op.split)
+    select(room.work.squares, rows, min(rows, other), bond, limits, found)
+    multiply_adjoint_a(first_rows(slot.rest, wanted), vectors, m, SETS)
+    rest, factors = first_rows(slot.rest, bond), room.work.d
+    square_norms(rest, factors)
     for lane in range(LANES):
         total = factors.dtype.type(0)
         for k in range(bond):
-            total += factors[k, lane] * kept[k, lane]
-        norm[0, lane] = np.sqrt(total) if total > 0 else 1
+            total += factors[k, lane] * found.kept[k, lane]
+        found.norm[0, lane] = np.sqrt(total) if total > 0 else 1
         for k in range(bond):
-            factors[k, lane] = kept[k, lane] / norm[0, lane]
-    copy(w, vectors, rows + 1, 1, x, iso, ir, ic, rows, bond)
-    copy(w, rest, other, 1, x, onward, kr, kc, bond, other)
-    scale_lanes(x, onward, kr, kc, bond, other, factors, 1)
+            factors[k, lane] = found.kept[k, lane] / found.norm[0, lane]
+    copy(first_columns(slot.vectors, bond), isometry)
+    copy(rest, onward)
+    scale_rows(onward, factors)
 
 
 @strict_inner
-def _move(x, op, sites, w, saves, triangular, values, work):
-    rows, bond, other, iso, ir, ic, onward, kr, kc = _geometry(op, sites)
-    neighbour = op[5]
-    vectors = neighbour + bond * other
-    rest = vectors + rows * (bond + 1)
+def _move_slot(slot, isometry, onward, w):
+    """The matrices of a move in its slot: the neighbour before, the isometry U, and U^h M."""
+    rows, bond = isometry.rows, isometry.columns
+    vectors = slot + bond * onward.columns
+    return (
+        elsewhere(onward, w, slot),
+        padded(w, vectors, rows, bond),
+        matrix(w, vectors + rows * (bond + 1), bond, bond),
+    )
+
+
+@strict_inner
+def _move(x, op, tables, room, saves, triangular):
+    isometry, onward = _bond(x, op, tables.sites)
+    neighbour, vectors, rest = _move_slot(op.slot if saves else 0, isometry, onward, room.slots)
     if triangular:
-        orthonormal_columns(x, iso, ir, ic, rows, bond, work, w, vectors, bond + 1)
+        orthonormal_columns(isometry, vectors, room.work)
     else:
-        left_vectors(x, iso, ir, ic, rows, bond, bond, work, w, vectors, bond + 1)
-    multiply_conj_a(w, rest, bond, 1, w, vectors, 1, bond + 1, x, iso, ir, ic, bond, bond, rows, 0)
+        left_vectors(isometry, vectors, room.work)
+    multiply_adjoint_a(rest, vectors, isometry, SETS)
     if saves:
+        values = room.spectra.values[op.split]
         for lane in range(LANES):
-            for k in range(bond):
-                values[k, lane] = np.sqrt(max(work.squares[k, lane], 0.0))
-    copy(x, onward, 1, 1, w, neighbour, 1, 1, bond * other, 1)
-    multiply(x, onward, kr, kc, w, rest, bond, 1, w, neighbour, kr, kc, bond, other, bond, 0)
-    copy(w, vectors, bond + 1, 1, x, iso, ir, ic, rows, bond)
+            for k in range(isometry.columns):
+                values[k, lane] = np.sqrt(max(room.work.squares[k, lane], 0.0))
+    copy(onward, neighbour)
+    multiply(onward, rest, neighbour, SETS)
+    copy(vectors, isometry)
 
 
 @strict_inner
-def _run(
-    x, ops, far, sites, places, operations, u, w, saves, triangular, limits, values, kept, norms, epsilons, work, y
-):
-    """All operations on a tile. With `saves`, each has a slot of its own in w; else they share the first."""
-    for o in range(ops.shape[0]):
-        op = ops[o]
-        split = op[9]
-        v = split if saves else 0
-        if op[0] == WITHIN:
-            _apply_gates(x, sites[op[1], 0], op[3], op[4], places, operations, u)
-        elif op[0] == SPLIT:
-            _split(
-                x, op, sites, places, operations, u, w, saves, limits, values[v], kept[v], norms[v], epsilons[split],
-                work,
-            )  # fmt: skip
-        elif op[0] == MOVE:
-            _move(x, op, sites, w, saves, triangular, values[v], work)
+def _run(x, tables, room, limits, saves, triangular):
+    """All operations on a tile. With `saves`, each has a slot of its own; else they share the first."""
+    for op in tables.ops:
+        if op.kind == WITHIN:
+            _apply_gates(x, tables.sites[op.site].start, op, tables, room.u)
+        elif op.kind == SPLIT:
+            _split(x, op, tables, room, limits, saves)
+        elif op.kind == MOVE:
+            _move(x, op, tables, room, saves, triangular)
         else:
-            gate = op[3]
-            run_far(
-                x, op, far, sites, places[gate], u[gate], w, saves, limits, values[v:], kept[v:], norms[v],
-                epsilons[split:], work, y,
-            )  # fmt: skip
+            run_far(x, op, tables, room, limits, saves)
 
 
 @strict_inner
-def _unsplit(x, g, op, sites, places, operations, u, w, limits, noise, values, kept, norm, sums, scratch):
+def _unsplit(x, g, op, tables, room, back, limits, noise):
     """Adjoint of `_split`: from cotangents g of the new sites to those of the old, which x holds again afterwards."""
-    gaps, pulled, merged, factors = scratch
-    rows, bond, other, iso, ir, ic, onward, kr, kc = _geometry(op, sites)
-    site, rightwards, slot = op[1], op[2], op[5]
-    a, b = sites[site], sites[site + 1]
-    left, right = a[1] * a[2], b[2] * b[3]
-    theta = slot + bond * (left + right)
-    vectors = theta + left * right
-    rest = vectors + rows * (rows + 1)
+    onward = _bond(x, op, tables.sites)[1]
+    g_isometry, g_onward = _bond(g, op, tables.sites)
+    slot, found = _split_slot(op, op.slot, tables.sites, room.slots), spectrum_of(room.spectra, op.split)
+    rows, bond, other = g_isometry.rows, g_isometry.columns, g_onward.columns
     # The normalisation: B = K / |K|.
-    overlap = factors[:1]
-    real_overlap(x, onward, kr, kc, g, onward, kr, kc, bond, other, overlap)
+    overlap, factors = back.factors[:1], back.factors
+    real_overlap(onward, g_onward, overlap)
     for lane in range(LANES):
         overlap[0, lane] = -overlap[0, lane]
-    add_scaled(g, onward, kr, kc, x, onward, kr, kc, bond, other, overlap)
+    add_scaled(g_onward, onward, overlap)
     for lane in range(LANES):
         for k in range(bond):
-            factors[k, lane] = kept[k, lane] / norm[0, lane]
-    scale_lanes(g, onward, kr, kc, bond, other, factors, 1)
+            factors[k, lane] = found.kept[k, lane] / found.norm[0, lane]
+    scale_rows(g_onward, factors)
     # W: how the kept subspace turns into the discarded one.
-    start = bond if limits[0] == 0 and limits[1] < 0 else 0
-    lost = rows - start
-    lost_rows = rest + start * other
-    multiply_conj_a(gaps, 0, bond, 1, w, vectors + start, 1, rows + 1, g, iso, ir, ic, lost, bond, rows, 0)
-    multiply_conj_b(gaps, 0, bond, 1, w, lost_rows, other, 1, g, onward, kc, kr, lost, bond, other, 1)
-    divide_gaps(gaps, 0, bond, values, kept, start, lost, bond, noise)
+    start = first_lost(bond, limits)
+    lost_vectors, lost_rest = last_columns(slot.vectors, start), last_rows(slot.rest, start)
+    w = matrix(back.gaps, 0, rows - start, bond)
+    multiply_adjoint_a(w, lost_vectors, g_isometry, SETS)
+    multiply_adjoint_b(w, lost_rest, g_onward, ADDS)
+    divide_gaps(w, found.values, found.kept, start, noise)
     # The cotangent of M in the basis U.
-    clear(pulled, 2 * rows * other)
-    copy(g, onward, kr, kc, pulled, 0, other, 1, bond, other)
-    multiply_conj_a(pulled, 0, other, 1, gaps, 0, 1, bond, w, lost_rows, other, 1, bond, other, lost, 1)
-    multiply(pulled, start * other, other, 1, gaps, 0, bond, 1, w, rest, other, 1, lost, other, bond, 1)
-    mr, mc = (right, 1) if rightwards else (1, right)
-    multiply(merged, 0, mr, mc, w, vectors, rows + 1, 1, pulled, 0, other, 1, rows, other, rows, 0)
-    _unapply_gates(w, theta, merged, 0, op[3], op[4], places, operations, u, sums)
-    old_a, old_b = slot, slot + left * bond
-    multiply_conj_b(g, a[0], bond, 1, merged, 0, right, 1, w, old_b, 1, right, left, bond, right, 0)
-    multiply_conj_a(g, b[0], right, 1, w, old_a, 1, bond, merged, 0, right, 1, bond, right, left, 0)
-    copy(w, old_a, 1, 1, x, a[0], 1, 1, left * bond, 1)
-    copy(w, old_b, 1, 1, x, b[0], 1, 1, bond * right, 1)
+    pulled = matrix(back.pulled, 0, rows, other)
+    clear(pulled)
+    copy(g_onward, first_rows(pulled, bond))
+    multiply_adjoint_a(first_rows(pulled, bond), w, lost_rest, ADDS)
+    multiply(last_rows(pulled, start), w, first_rows(slot.rest, bond), ADDS)
+    g_theta = elsewhere(slot.theta, back.merged, 0)
+    multiply(_turned(g_theta, op), slot.vectors, pulled, SETS)
+    _unapply_gates(room.slots, slot.theta.offset, back.merged, 0, op, tables, room.u, back.sums)
+    left, right = _sites_of(x, op, tables.sites)
+    g_left, g_right = _sites_of(g, op, tables.sites)
+    multiply_adjoint_b(g_left, g_theta, slot.right, SETS)
+    multiply_adjoint_a(g_right, slot.left, g_theta, SETS)
+    copy(slot.left, left)
+    copy(slot.right, right)
 
 
 @strict_inner
-def _unmove(x, g, op, sites, w, noise, values, scratch):
+def _unmove(x, g, op, tables, room, back, noise):
     """Adjoint of `_move`."""
-    small, moved, centre, factors = scratch
-    rows, bond, other, iso, ir, ic, onward, kr, kc = _geometry(op, sites)
-    neighbour = op[5]
-    vectors = neighbour + bond * other
-    rest = vectors + rows * (bond + 1)
+    isometry, onward = _bond(x, op, tables.sites)
+    g_isometry, g_onward = _bond(g, op, tables.sites)
+    neighbour, vectors, rest = _move_slot(op.slot, isometry, onward, room.slots)
+    bond, values, factors = isometry.columns, room.spectra.values[op.split], back.factors
     # What lies outside the isometry, times 1 / S^2.
-    multiply_conj_a(small, 0, bond, 1, w, vectors, 1, bond + 1, g, iso, ir, ic, bond, bond, rows, 0)
+    small = matrix(back.gaps, 0, bond, bond)
+    multiply_adjoint_a(small, vectors, g_isometry, SETS)
     for lane in range(LANES):
         factors[0, lane] = -1
-    scale_lanes(small, 0, bond, 1, bond, bond, factors, 0)
-    multiply(g, iso, ir, ic, w, vectors, bond + 1, 1, small, 0, bond, 1, rows, bond, bond, 1)
+    scale(small, factors)
+    multiply(g_isometry, vectors, small, ADDS)
     for lane in range(LANES):
         # In double precision: the compiler may square 1 / (s^4 + level), which leaves the range of single precision.
         level = (np.float64(noise) * values[0, lane]) ** 4 + 1e-300
@@ -221,124 +316,91 @@ def _unmove(x, g, op, sites, w, noise, values, scratch):
             square = np.float64(values[k, lane]) ** 2
             inverse = square / (square * square + level)
             factors[k, lane] = square * inverse * inverse
-    scale_lanes(g, iso, ic, ir, bond, rows, factors, 1)
-    multiply(centre, 0, bond, 1, g, iso, ir, ic, w, rest, bond, 1, rows, bond, bond, 0)
-    multiply_conj_b(small, 0, bond, 1, g, onward, kr, kc, w, neighbour, kc, kr, bond, bond, other, 0)
-    multiply(centre, 0, bond, 1, w, vectors, bond + 1, 1, small, 0, bond, 1, rows, bond, bond, 1)
-    copy(centre, 0, bond, 1, g, iso, ir, ic, rows, bond)
-    multiply_conj_a(moved, 0, other, 1, w, rest, 1, bond, g, onward, kr, kc, bond, other, bond, 0)
-    copy(moved, 0, other, 1, g, onward, kr, kc, bond, other)
-    multiply(x, iso, ir, ic, w, vectors, bond + 1, 1, w, rest, bond, 1, rows, bond, bond, 0)
-    copy(w, neighbour, 1, 1, x, onward, 1, 1, bond * other, 1)
+    scale_rows(transposed(g_isometry), factors)
+    centre, moved = matrix(back.merged, 0, isometry.rows, bond), matrix(back.pulled, 0, bond, onward.columns)
+    multiply(centre, g_isometry, rest, SETS)
+    multiply_adjoint_b(small, g_onward, neighbour, SETS)
+    multiply(centre, vectors, small, ADDS)
+    copy(centre, g_isometry)
+    multiply_adjoint_a(moved, rest, g_onward, SETS)
+    copy(moved, g_onward)
+    multiply(isometry, vectors, rest, SETS)
+    copy(neighbour, onward)
 
 
 @strict_jit
-def forward(
-    batch, half, ops, far, sites, places, operations, atoms, fixed, sizes, tiny, limits, triangular, out, z, ledger,
-    first_tile, last_tile,
-):  # fmt: skip
+def forward(batch, half, tables, fixed, tiny, limits, triangular, out, z, ledger, first_tile, last_tile):
     """One timestep of the tiles first_tile..last_tile - 1.
 
     batch and out (samples, numbers, 2), half (tiles, 2, n_angles, LANES) cosines and sines of half the angles,
     z (samples, 3n), ledger (samples, 3): the sums of the discarded weights and of their angles, and how often a
-    discarded weight was above limits[1]. For the tables and
-    `sizes` see `MPSProgram`. Where no backward follows, moves may be `triangular`: another gauge, half the work.
+    discarded weight was above limits[1]. Where no backward follows, moves may be `triangular`: another gauge, half the
+    work.
     """
-    dtype, numbers = batch.dtype, batch.shape[1]
-    x = np.empty((2 * numbers, LANES), dtype)
-    u = np.empty((operations.shape[0], 2, 8, LANES), dtype)
-    w = np.empty((2 * sizes[0], LANES), dtype)
-    values = np.empty((1, sizes[2], LANES), dtype)
-    kept = np.empty((1, sizes[2], LANES), dtype)
-    norms = np.empty((1, 1, LANES), dtype)
-    epsilons = np.zeros((sizes[5], 1, LANES), np.float64)
-    y = np.empty((2 * sizes[6], LANES), dtype)
-    work = workspace(sizes[2], sizes[3], tiny)
-    space = readout_space(sites, dtype)
-    shared = ops.copy()
-    shared[:, 5] = 0
+    numbers, sizes, sites = batch.shape[1], tables.sizes, tables.sites
+    x = np.empty((2 * numbers, LANES), batch.dtype)
+    room, space = _room(tables, sizes.splits, sizes.slot, tiny), readout_space(sites, batch.dtype)
+    discarded = room.spectra.discarded
     for tile in range(first_tile, last_tile):
         first = tile * LANES
         load_numbers(samples(batch, first), numbers, x)
-        matrices(operations, atoms, fixed, half[tile], u)
-        _run(
-            x, shared, far, sites, places, operations, u, w, np.int64(0), triangular, limits, values, kept, norms,
-            epsilons, work, y,
-        )  # fmt: skip
+        matrices(tables.operations, tables.atoms, fixed, half[tile], room.u)
+        _run(x, tables, room, limits, False, triangular)
         store_numbers(samples(out, first), numbers, x)
-        read(x, sites, sizes[4], space)
+        read(x, sites, sizes.centre, space)
         finish(space, first, z)
         for lane in range(min(LANES, ledger.shape[0] - first)):
-            for k in range(sizes[5]):
-                ledger[first + lane, 0] += epsilons[k, 0, lane]
-                ledger[first + lane, 1] += np.arcsin(np.sqrt(min(epsilons[k, 0, lane], 1.0)))
-                if limits[1] >= 0 and epsilons[k, 0, lane] > limits[1]:
+            for k in range(sizes.splits):
+                weight = discarded[k, 0, lane]
+                ledger[first + lane, 0] += weight
+                ledger[first + lane, 1] += np.arcsin(np.sqrt(min(weight, 1.0)))
+                if limits[1] >= 0 and weight > limits[1]:
                     ledger[first + lane, 2] += 1
 
 
 @strict_jit
 def backward(
-    batch, g_out, g_z, half, ops, far, sites, places, operations, atoms, fixed, turns, sizes, tiny, limits, noise,
-    g_batch, g_angles, first_tile, last_tile,
-):  # fmt: skip
+    batch, g_out, g_z, half, tables, fixed, turns, tiny, limits, noise, g_batch, g_angles, first_tile, last_tile
+):
     """Adjoint of `forward`: from the incoming state and the cotangents of what went out to those of state and angles.
 
     A `g_out` of no samples is zero; so is the wish for a `g_batch` of no samples.
     """
-    dtype, numbers, count = batch.dtype, batch.shape[1], ops.shape[0]
+    dtype, numbers, sizes, sites = batch.dtype, batch.shape[1], tables.sizes, tables.sites
     x = np.empty((2 * numbers, LANES), dtype)
     g = np.empty((2 * numbers, LANES), dtype)
-    u = np.empty((operations.shape[0], 2, 8, LANES), dtype)
-    sums = np.empty((operations.shape[0], 2, 4, LANES), dtype)
-    w = np.empty((2 * sizes[1], LANES), dtype)
-    values = np.empty((sizes[5], sizes[2], LANES), dtype)
-    kept = np.empty((sizes[5], sizes[2], LANES), dtype)
-    norms = np.empty((sizes[5], 1, LANES), dtype)
-    epsilons = np.empty((sizes[5], 1, LANES), np.float64)
-    y = np.empty((2 * sizes[6], LANES), dtype)
-    work = workspace(sizes[2], sizes[3], tiny)
-    area = 2 * sizes[7]
-    space = readout_space(sites, dtype)
-    scratch = (
-        np.empty((area, LANES), dtype),
-        np.empty((area, LANES), dtype),
-        np.empty((area, LANES), dtype),
-        np.empty((sizes[2], LANES), dtype),
+    room, space = _room(tables, sizes.splits, sizes.slots, tiny), readout_space(sites, dtype)
+    back = BackRoom(
+        np.empty((tables.operations.shape[0], 2, 4, LANES), dtype),
+        np.empty((2 * sizes.area, LANES), dtype),
+        np.empty((2 * sizes.area, LANES), dtype),
+        np.empty((2 * sizes.area, LANES), dtype),
+        np.empty((sizes.rows, LANES), dtype),
     )
     for tile in range(first_tile, last_tile):
         first = tile * LANES
         load_numbers(samples(batch, first), numbers, x)
-        clear(g, 2 * numbers)
+        clear(vector(g, 0, numbers))
         if g_out.shape[0] > 0:
             load_numbers(samples(g_out, first), numbers, g)
-        matrices(operations, atoms, fixed, half[tile], u)
-        _run(
-            x, ops, far, sites, places, operations, u, w, np.int64(1), np.int64(0), limits, values, kept, norms,
-            epsilons, work, y,
-        )  # fmt: skip
-        read(x, sites, sizes[4], space)
-        unread(x, g, sites, sizes[4], space, first, g_z)
-        for gate in range(operations.shape[0]):
+        matrices(tables.operations, tables.atoms, fixed, half[tile], room.u)
+        _run(x, tables, room, limits, True, False)
+        read(x, sites, sizes.centre, space)
+        unread(x, g, sites, sizes.centre, space, first, g_z)
+        for gate in range(tables.operations.shape[0]):
             for which in range(2):
-                clear(sums[gate, which], 4)
-        for o in range(count - 1, -1, -1):
-            op = ops[o]
-            v, gate = op[9], op[3]
-            if op[0] == WITHIN:
-                at = sites[op[1], 0]
-                _unapply_gates(x, at, g, at, op[3], op[4], places, operations, u, sums)
-            elif op[0] == SPLIT:
-                _unsplit(
-                    x, g, op, sites, places, operations, u, w, limits, noise, values[v], kept[v], norms[v], sums,
-                    scratch,
-                )  # fmt: skip
-            elif op[0] == MOVE:
-                _unmove(x, g, op, sites, w, noise, values[v], scratch)
+                clear(vector(back.sums[gate, which], 0, 2))
+        for o in range(tables.ops.shape[0] - 1, -1, -1):
+            op = tables.ops[o]
+            if op.kind == WITHIN:
+                at = sites[op.site].start
+                _unapply_gates(x, at, g, at, op, tables, room.u, back.sums)
+            elif op.kind == SPLIT:
+                _unsplit(x, g, op, tables, room, back, limits, noise)
+            elif op.kind == MOVE:
+                _unmove(x, g, op, tables, room, back, noise)
             else:
-                unrun_far(
-                    x, g, op, far, sites, places[gate], u[gate], w, limits, noise, values[v:], kept[v:], norms[v],
-                    sums[gate], scratch,
-                )  # fmt: skip
-        angle_gradients(operations, atoms, turns, half[tile], sums, first, g_angles)
+                unrun_far(x, g, op, tables, room, back, limits, noise)
+        angle_gradients(tables.operations, tables.atoms, turns, half[tile], back.sums, first, g_angles)
         if g_batch.shape[0] > 0:
             store_numbers(samples(g_batch, first), numbers, g)

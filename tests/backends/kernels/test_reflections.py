@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from backends.kernels import naive, reflections
-from backends.kernels.simd import LANES
+from backends.kernels.vectors import LANES
 from tests.backends.areas import (
     LAYOUTS,
     Area,
     Array,
     Matrix,
-    Numbers,
     compiled,
+    empty_matrix,
     empty_rows,
     in_both_precisions,
     random_complex,
@@ -34,21 +34,20 @@ def special_vectors(length: int) -> Array:
 
 
 @in_both_precisions
-@pytest.mark.parametrize("stride", [1, 3])
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("length", [1, 2, 5])
-def test_make_reflector(length: int, stride: int, dtype: Any) -> None:
+def test_make_reflector(length: int, layout: str, dtype: Any) -> None:
     x = special_vectors(length)
     v, beta, tau = naive.householder(x)
     image = naive.reflect(v, tau.conj(), x[:, None])[:, 0]
     np.testing.assert_allclose(image - np.eye(length)[:, :1] * beta, 0, atol=1e-15 * np.abs(x).max() * length)
-    vector = Numbers(x, dtype, 2 + stride * np.arange(length))
-    betas, taus = empty_rows(1, dtype, first=3), Numbers(np.full((1, LANES), np.nan), dtype, [2])
-    compiled(reflections.make_reflector)(vector.array, 2, stride, length, dtype(1e-30), betas.array, 3, taus.array, 2)
+    vector, betas, taus = Matrix(x[:, None], dtype, layout), empty_rows(1, dtype, first=3), empty_matrix(1, 1, dtype)
+    compiled(reflections.make_reflector)(vector.view, dtype(1e-30), betas.array, 3, taus.view)
     # A sum of 2 `length` squares, whose root halves the error, then some ten operations.
     bound = rounding(dtype, length + 10)
-    vector.becomes(v, bound * np.maximum(np.abs(v), np.finfo(dtype).tiny))
+    vector.becomes(v[:, None], bound * np.maximum(np.abs(v), np.finfo(dtype).tiny)[:, None])
     betas.becomes(beta[None], bound * np.abs(beta))
-    taus.becomes(tau[None], bound * np.abs(tau))
+    taus.becomes(tau, bound * np.abs(tau))
 
 
 @in_both_precisions
@@ -57,9 +56,8 @@ def test_what_is_tiny_when_squared_is_not_reflected(dtype: Any) -> None:
     x = np.full((2, LANES), 1 + 0j)
     x[1] = 1e-3
     for tiny, beta, tau in ((1e-7, -np.sqrt(1 + 1e-6), 1 + 1 / np.sqrt(1 + 1e-6)), (1e-5, 1.0, 0.0)):
-        vector, betas = Numbers(x, dtype, [0, 1]), empty_rows(1, dtype)
-        taus = Numbers(np.full((1, LANES), np.nan), dtype, [0])
-        compiled(reflections.make_reflector)(vector.array, 0, 1, 2, dtype(tiny), betas.array, 0, taus.array, 0)
+        vector, betas, taus = Matrix(x[:, None], dtype), empty_rows(1, dtype), empty_matrix(1, 1, dtype)
+        compiled(reflections.make_reflector)(vector.view, dtype(tiny), betas.array, 0, taus.view)
         betas.becomes(beta, rounding(dtype, 10))
         taus.becomes(tau, rounding(dtype, 10))
 
@@ -71,11 +69,9 @@ def test_what_is_tiny_when_squared_is_not_reflected(dtype: Any) -> None:
 @pytest.mark.parametrize("length", [1, 4])
 def test_apply_reflector(length: int, count: int, layout: str, conjugate: int, dtype: Any) -> None:
     v, tau, a = random_complex(2, length), random_complex(3, 1), random_complex(4, length, count)
-    vector, factor = Numbers(v, dtype, 1 + 2 * np.arange(length)), Numbers(tau, dtype, [3])
+    vector, factor = Matrix(v[:, None], dtype, "apart"), Matrix(tau[None], dtype, "columns")
     columns = Matrix(a, dtype, layout)
-    compiled(reflections.apply_reflector)(
-        vector.array, 1, 2, length, factor.array, 3, conjugate, *columns.arguments, count
-    )
+    compiled(reflections.apply_reflector)(vector.view, factor.view, conjugate, columns.view)
     sizes = np.abs(a) + naive.reflect(np.abs(v), -np.abs(tau[0]), np.abs(a))
     columns.becomes(
         naive.reflect(v, tau[0].conj() if conjugate else tau[0], a), rounding(dtype, 2 * length + 4) * sizes
