@@ -52,7 +52,7 @@ def config_of_checkpoint(command: str, arguments: Sequence[str]) -> Iterator[lis
         return
     with TemporaryDirectory() as folder:
         config = Path(folder) / "config.yaml"
-        config.write_text(read_checkpoint(Path(checkpoint))["tnqrnn"]["config"])
+        config.write_text(yaml.safe_dump(TrainedRun.of(Path(checkpoint)).settings()))
         yield ["--config", str(config)]
 
 
@@ -168,6 +168,13 @@ class TrainedRun:
     def name(self) -> str:
         """The task's name."""
         return str(self.config["task"])
+
+    def settings(self) -> dict[str, Any]:
+        """Return the configuration, without what an older version took along beside a cell that does not use it."""
+        defaults = self.task.model.defaults()
+        with taking_up(self.checkpoint):
+            model = without_leftovers({**defaults, **self.config["model"]}, defaults)
+        return {**self.config, "model": model}
 
     def data(self) -> SequenceData:
         """Return the data the run was trained on, with the permutation that the checkpoint holds."""
