@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.linalg import cossin
 
 from backends.circuits.circuit import Gate
 from backends.circuits.fusion import fuse
@@ -111,6 +110,8 @@ class _Compiler:
 
     def _add_unitary(self, gate: Gate) -> None:
         """A two-qubit matrix as diag(u1, u2) [[c, -s], [s, c]] diag(v1, v2), the blocks selected by the first qubit."""
+        from scipy.linalg import cossin  # takes a moment to import, which other gates do without
+
         assert gate.matrix is not None
         first, second = gate.qubits
         u, middle, vh = cossin(gate.matrix.numpy(), p=2, q=2)

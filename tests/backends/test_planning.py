@@ -11,7 +11,7 @@ import cotengra
 import pytest
 import torch
 
-import backends.planning
+import backends.path_search
 from backends import Circuit, ContractionPlanner, InvalidInput, create_backend
 from backends.planning import EFFORTS, Labels
 from tests.backends.cases import EXACT, FITTING, ansatz_circuit, random_angles, run
@@ -57,7 +57,7 @@ def einsum(inputs: list[Labels], output: Labels, operands: list[torch.Tensor]) -
 @pytest.fixture
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start with no plan in memory, as a new process does."""
-    backends.planning._plan.cache_clear()
+    backends.path_search.find_plan.cache_clear()
 
 
 @pytest.mark.parametrize("effort", EFFORTS)
@@ -185,8 +185,8 @@ def test_a_plan_is_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     contract(ContractionPlanner(cache_dir=tmp_path / "new" / "plans"))
     (file,) = (tmp_path / "new" / "plans").iterdir()
     assert file.suffix == ".json"
-    backends.planning._plan.cache_clear()
-    monkeypatch.setattr(backends.planning, "_search", lambda *_: pytest.fail("searched although there is a plan"))
+    backends.path_search.find_plan.cache_clear()
+    monkeypatch.setattr(backends.path_search, "_search", lambda *_: pytest.fail("searched although there is a plan"))
     contract(ContractionPlanner(cache_dir=tmp_path / "new" / "plans"))
 
 
@@ -209,7 +209,7 @@ def test_a_spoilt_file_is_ignored(tmp_path: Path, content: str) -> None:
     (file,) = tmp_path.iterdir()
     good = file.read_text()
     file.write_text(content)
-    backends.planning._plan.cache_clear()
+    backends.path_search.find_plan.cache_clear()
     contract(ContractionPlanner(cache_dir=tmp_path))
     assert file.read_text() == good  # and replaced
 
