@@ -55,7 +55,7 @@ OLDEST_TESTS ?= tests/backends/test_planning.py tests/backends/test_circuit.py t
 oldest:
 	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python .ci/oldest.py > $(OLDEST)/constraints.txt
-	$(OLDEST)/bin/python -m pip install --quiet --constraint $(OLDEST)/constraints.txt --editable '.[hf]' \
+	$(OLDEST)/bin/python -m pip install --quiet --constraint $(OLDEST)/constraints.txt --editable '.[studies,hf]' \
 		hypothesis num2words pytest pytest-timeout
 	NUMBA_CACHE_DIR=$(abspath $(OLDEST))/numba $(OLDEST)/bin/python -m pytest -W default $(OLDEST_TESTS) $(ARGS)
 

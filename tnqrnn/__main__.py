@@ -24,6 +24,8 @@ COMMANDS = {
     "report": "the report of a study's folder: one HTML file, and Markdown",
 }
 
+TRAINING = ("fit", "validate", "test")  # all others are studies
+
 # What is kept of a command that a signal ends.
 KEPT = {
     "fit": "the same command goes on with what the run has saved",
@@ -74,9 +76,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"tnqrnn {tnqrnn.__version__}")
         return 0
     from backends.errors import InvalidInput, require_choice
+    from tnqrnn.extras import require_extra
 
     try:
         command = require_choice("tnqrnn", "command", arguments[0], COMMANDS)
+        require_extra("train" if command in TRAINING else "studies", f"tnqrnn {command}")
     except InvalidInput as refusal:
         print(refusal, file=sys.stderr)
         return 2

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from backends.errors import InvalidInput, nearest
 
 SHIPPED = Path(__file__).parents[1] / "configs"
@@ -49,6 +47,8 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         InvalidInput: It is not YAML, or not a mapping.
     """
+    import yaml  # of the extra `train`, which `tnqrnn --help` does without
+
     try:
         content = yaml.safe_load(path.read_text())
         json.dumps(content, default=str)  # raises where a part contains itself

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backends.errors import InvalidInput, nearest
+from tnqrnn.extras import require_extra
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -134,12 +135,9 @@ def _load(
 
 
 def _library(who: str) -> Any:
-    try:
-        import datasets
-    except ImportError as error:
-        raise InvalidInput(
-            f"{who}: reading it needs the package 'datasets'; install it with pip install 'tnqrnn[hf]'."
-        ) from error
+    require_extra("hf", f"{who}: reading it")
+    import datasets
+
     return datasets
 
 

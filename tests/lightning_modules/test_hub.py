@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -145,14 +145,7 @@ def test_offline_another_commit_is_refused(cached: str, load: Callable[..., Any]
 
 
 def test_a_missing_extra_is_one_sentence(load: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def without(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name == "datasets":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(InvalidInput, match=r"needs the package 'datasets'; install it with pip install 'tnqrnn\[hf\]'"):
         load("imdb")
 

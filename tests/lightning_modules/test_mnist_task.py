@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
 import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,13 +138,6 @@ def test_wrong_setting_is_refused(setting: dict[str, int], folder: Path) -> None
 
 
 def test_without_the_extra_the_remedy_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def without_datasets(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name == "datasets":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without_datasets)
+    monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(InvalidInput, match=r"pip install 'tnqrnn\[hf\]'"):
         MNISTData(str(folder))
