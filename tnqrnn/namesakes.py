@@ -8,6 +8,8 @@ Imports nothing of ours: that may be what is hidden.
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -52,3 +54,11 @@ def children_without_working_directory() -> Iterator[None]:
         yield
     finally:
         del os.environ["PYTHONSAFEPATH"]
+
+
+def python_of_scripts() -> str:
+    """Return how a batch script starts Python, where a site may not hand environment variables on to its jobs.
+
+    Inside `children_without_working_directory`; as this process was started where our packages lie in the folder.
+    """
+    return shlex.quote(sys.executable) + (" -P" if "PYTHONSAFEPATH" in os.environ else "")

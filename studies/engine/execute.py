@@ -21,6 +21,7 @@ from backends.errors import InvalidInput, require_choice
 from studies.engine.arrays import TIMES_REQUEUED, Queue, arrays
 from studies.engine.job import MISSING, Failure, Job
 from studies.engine.worker import Owner, work, work_here
+from tnqrnn.namesakes import python_of_scripts
 
 EXECUTORS = ("debug", "local", "slurm")
 _POLL = 0.2  # seconds between two looks at the folder
@@ -119,7 +120,9 @@ class Execution:
         _cancel(workers)  # one that was requeued, and waits, has nothing left to do
 
     def _submitit(self) -> submitit.Executor:
-        settings = {"slurm_max_num_timeout": TIMES_REQUEUED} if self.executor == "slurm" else {}
+        settings: dict[str, Any] = {}
+        if self.executor == "slurm":
+            settings = {"slurm_max_num_timeout": TIMES_REQUEUED, "slurm_python": python_of_scripts()}
         executor = submitit.AutoExecutor(folder=self.folder, cluster=self.executor, **settings)
         executor.update_parameters(timeout_min=_WEEK, cpus_per_task=self.threads_each, **self.options)
         return executor

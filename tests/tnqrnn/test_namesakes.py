@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from studies.engine.execute import Execution
 from studies.slurm_script import script
 from tnqrnn.namesakes import PACKAGES, children_without_working_directory
 
@@ -68,6 +69,20 @@ def test_a_batch_script_does_not_see_the_folder(decoy: Path) -> None:
     interpreter = words[words.index(sys.executable) : words.index("fit")]
     done = run(*interpreter, "--version", cwd=decoy.parent)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_studys_batch_script_does_not_see_the_folder(decoy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where SLURM is told not to hand variables on."""
+    for program in ("srun", "sbatch"):
+        (decoy.parent / program).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(decoy.parent), prepend=os.pathsep)
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    monkeypatch.chdir(decoy.parent)
+    with children_without_working_directory():
+        executor = Execution(decoy.parent, 1, "slurm")._submitit()
+    python = shlex.split(executor._executor.python)
+    done = run(*python, "-c", f"import {decoy.name}; print({decoy.name}.__file__)", cwd=decoy.parent)
+    assert done.stdout.strip() == str(ROOT / decoy.name / "__init__.py")
 
 
 def test_torchrun_can_be_told_not_to_see_the_folder(decoy: Path) -> None:
