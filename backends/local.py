@@ -19,7 +19,9 @@ def apply_gates(
 ) -> Tensor:  # (batch, left, 2**width, right)
     """Apply gates, given as (qubits counted within the tensor, matrix), in order, as one planned contraction.
 
-    A matrix is (2**k, 2**k), or (batch, 2**k, 2**k) with its own values for every sample.
+    A matrix is (2**k, 2**k), or (batch, 2**k, 2**k) with its own values for every sample. Axes of size 2 between these,
+    (batch, 2, ..., 2**k, 2**k), stand for the first qubits that the gate does not act on: a matrix for each of their
+    values.
     """
     if not gates:
         return tensor
@@ -35,22 +37,23 @@ def plan_gates(
     """Return the plan by which `apply_gates` serves a tensor of this shape (batch, left, 2**width, right)."""
     batch, left, size, right = shape
     width = size.bit_length() - 1
-    inputs, output = _labels(width, tuple((qubits, matrix.dim() == 3) for qubits, matrix in gates))
+    inputs, output = _labels(width, tuple((qubits, matrix.dim() - 2) for qubits, matrix in gates))
     legs = [(*matrix.shape[:-2], *[2] * (2 * len(qubits))) for qubits, matrix in gates]
     return planner.plan(inputs, output, [(batch, left, *[2] * width, right), *legs])
 
 
 @lru_cache(maxsize=1024)
-def _labels(width: int, gates: tuple[tuple[tuple[int, ...], bool], ...]) -> tuple[tuple[Labels, ...], Labels]:
+def _labels(width: int, gates: tuple[tuple[tuple[int, ...], int], ...]) -> tuple[tuple[Labels, ...], Labels]:
     """Index labels: wire k carries `k.0`, `k.1`, ... from gate to gate."""
     version = [0] * width
     inputs: list[Labels] = [("batch", "left", *[f"{k}.0" for k in range(width)], "right")]
-    for qubits, batched in gates:
+    for qubits, leading in gates:
+        others = [f"{k}.{version[k]}" for k in range(width) if k not in qubits]
         before = [f"{qubit}.{version[qubit]}" for qubit in qubits]
         for qubit in qubits:
             version[qubit] += 1
         after = [f"{qubit}.{version[qubit]}" for qubit in qubits]
-        inputs.append((*(["batch"] if batched else []), *after, *before))
+        inputs.append((*["batch", *others][:leading], *after, *before))
     return tuple(inputs), ("batch", "left", *[f"{k}.{version[k]}" for k in range(width)], "right")
 
 

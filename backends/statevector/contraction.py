@@ -25,6 +25,9 @@ from backends.planning import ContractionPlan, ContractionPlanner
 from backends.sums import squared_norm
 
 BLOCK_WIDTH = 4
+# Columns of the state that share a copy of a block's matrix: the copies are a sixteenth of the state, and a sum of so
+# many terms by a matrix product is right to an ulp or so.
+_SHARING = 256
 _ONE_NETWORK = 9  # qubits below which all gates and the state are contracted as one network
 
 
@@ -110,7 +113,20 @@ class ContractionEngine:
         batches = [matrix.shape[0] for _, matrix in gates if matrix.dim() == 3]
         identity = torch.eye(size, dtype=self.dtype, device=gates[0][1].device)
         matrix = apply_gates(self.planner, identity.expand(max(batches, default=1), 1, size, size), gates)[:, 0]
-        return block.qubits, matrix if batches else matrix[0]
+        return block.qubits, self._spread(matrix) if batches else matrix[0]
+
+    def _spread(self, matrix: Tensor) -> Tensor:
+        """A block's matrix for every value of the first qubits outside it: a copy for every `_SHARING` columns.
+
+        The cotangent of the matrix is a sum over all columns. The product adds up those that share a copy, and the
+        backward of `expand` the copies, in double precision.
+        """
+        axes = self.n_qubits - BLOCK_WIDTH - _SHARING.bit_length() + 1
+        if axes <= 0 or matrix.dtype == torch.complex128 or not torch.is_grad_enabled():
+            return matrix
+        batch, size, _ = matrix.shape
+        wide = matrix.to(torch.complex128).reshape(batch, *[1] * axes, size, size)
+        return wide.expand(batch, *[2] * axes, size, size).to(matrix.dtype)
 
 
 @dataclass(frozen=True)
