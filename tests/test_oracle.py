@@ -45,6 +45,14 @@ def test_rotations_in_closed_form() -> None:
         torch.testing.assert_close(oracle.gate_matrix(name, angle), expected)
 
 
+@pytest.mark.parametrize("angle", [1e-3, 0.05, 0.09, 3.0])
+def test_a_single_rotation_is_right_to_rounding(angle: float) -> None:
+    """Of one sample, whose matrix exponential some libraries take to fewer digits."""
+    found = oracle.gate_matrix("cp", torch.tensor([[angle]], dtype=torch.float64))[0].diagonal()
+    expected = torch.tensor([1, 1, 1, complex(math.cos(angle), math.sin(angle))], dtype=torch.complex128)
+    torch.testing.assert_close(found, expected, rtol=0, atol=4e-16)
+
+
 @pytest.mark.parametrize("name", [*oracle.ONE_QUBIT, *oracle.TWO_QUBIT])
 def test_every_gate_is_unitary(name: str) -> None:
     angles = torch.full((1, oracle.N_ANGLES[name]), 0.3, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Gradients of the map as it is carried out, truncation included, against finite differences in double precision."""
+"""Gradients of the map as it is carried out: against the oracle's, or, with truncation, against finite differences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from backends import Circuit
+from tests import oracle
 from tests.backends.cases import (
+    COMPLETE,
     EXACT,
     N_QUBITS,
     SEVERAL_SITES,
@@ -22,10 +24,14 @@ from tests.backends.cases import (
     random_angles,
     random_circuit,
     random_states,
+    relative_error,
     run,
+    run_oracle,
 )
 from tests.backends.conftest import Check
-from tests.tolerances import DIFFERENCE
+from tests.tolerances import DIFFERENCE, GRADIENT
+
+STRING = "XYZIIZYX"
 
 
 def weighted(z: Tensor) -> Tensor:
@@ -40,20 +46,33 @@ def loss_of_angles(setting: Setting, circuit: Circuit, batch: int) -> Callable[[
 
     def loss(angles: Tensor) -> Tensor:
         state, z = run(backend, angles)
-        string = "XYZIIZYX"[: circuit.n_qubits]
+        string = STRING[: circuit.n_qubits]
         return weighted(z) + backend.expectation(state, string).sum() + 10 * backend.fidelity(state, target).sum()
 
     return loss
 
 
+def exact_loss(circuit: Circuit, angles: Tensor) -> Tensor:
+    """The same of the oracle."""
+    target, _ = run_oracle(circuit, random_angles(circuit, 1, angles.shape[1], seed=9))
+    psi, z = run_oracle(circuit, angles)
+    string = STRING[: circuit.n_qubits]
+    return weighted(z) + oracle.expectation(psi, string).sum() + 10 * oracle.fidelity(psi, target).sum()
+
+
 def compare(setting: Setting, circuit: Circuit, angles: Tensor, check: Check) -> None:
     loss = loss_of_angles(setting, circuit, angles.shape[1])
     leaf = angles.clone().requires_grad_()
-    found = gradient(loss(leaf), leaf).reshape(angles.shape)
-    check(setting, torch.complex128, "differences", directional_error(loss, angles, found), DIFFERENCE)
+    found = gradient(loss(leaf), leaf)
+    if setting in COMPLETE:
+        error = relative_error(found, gradient(exact_loss(circuit, leaf), leaf))
+        check(setting, torch.complex128, "gradient", error, GRADIENT[torch.complex128])
+    else:
+        error = directional_error(loss, angles, found.reshape(angles.shape))
+        check(setting, torch.complex128, "differences", error, DIFFERENCE)
 
 
-@pytest.mark.parametrize("setting", [EXACT[0], *SEVERAL_SITES, *TRUNCATING], ids=str)
+@pytest.mark.parametrize("setting", [*COMPLETE, *SEVERAL_SITES, *TRUNCATING], ids=str)
 @pytest.mark.parametrize("entangler", ["crx", "rxx"])
 def test_ansatz(setting: Setting, topology: str, entangler: str, check: Check) -> None:
     circuit = ansatz_circuit(topology, entangler)
@@ -61,7 +80,7 @@ def test_ansatz(setting: Setting, topology: str, entangler: str, check: Check) -
     compare(setting, circuit, random_angles(circuit, 2, batch=2, scale=1.0), check)
 
 
-@pytest.mark.parametrize("setting", [EXACT[0], *TRUNCATING], ids=str)
+@pytest.mark.parametrize("setting", [*COMPLETE, *TRUNCATING], ids=str)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_random_circuit(setting: Setting, seed: int, check: Check) -> None:
     circuit = random_circuit(N_QUBITS, 30, seed)
@@ -75,7 +94,7 @@ def test_with_a_cutoff(max_bond: int, topology: str, check: Check) -> None:
     compare(setting, circuit, random_angles(circuit, 2, batch=2, scale=1.0), check)
 
 
-@pytest.mark.parametrize("setting", [EXACT[0], *TRUNCATING], ids=str)
+@pytest.mark.parametrize("setting", [*COMPLETE, *TRUNCATING], ids=str)
 def test_a_dense_incoming_state(setting: Setting, topology: str, check: Check) -> None:
     """`from_dense` truncates on the way in; amplitudes and angles are differentiated at once."""
     circuit = ansatz_circuit(topology, "rxx")
@@ -87,11 +106,21 @@ def test_a_dense_incoming_state(setting: Setting, topology: str, check: Check) -
         angles, amplitudes = values[: circuit.n_angles], values[circuit.n_angles :].reshape(1, -1, 2).clone()
         start = backend.from_dense(torch.view_as_complex(amplitudes))
         state, z = run(backend, angles.reshape(1, 1, -1), start)
-        return weighted(z) + backend.expectation(state, "XYZIIZYX").sum() + weighted(backend.readout(start))
+        return weighted(z) + backend.expectation(state, STRING).sum() + weighted(backend.readout(start))
+
+    def exact(values: Tensor) -> Tensor:
+        angles, amplitudes = values[: circuit.n_angles], values[circuit.n_angles :].reshape(1, -1, 2)
+        start = torch.view_as_complex(amplitudes.clone())
+        psi, z = run_oracle(circuit, angles.reshape(1, 1, -1), start / start.norm())
+        return weighted(z) + oracle.expectation(psi, STRING).sum() + weighted(oracle.readouts(start))
 
     leaf = point.clone().requires_grad_()
     found = gradient(loss(leaf), leaf)
-    check(setting, torch.complex128, "differences", directional_error(loss, point, found), DIFFERENCE)
+    if setting in COMPLETE:
+        error = relative_error(found, gradient(exact(leaf), leaf))
+        check(setting, torch.complex128, "gradient", error, GRADIENT[torch.complex128])
+    else:
+        check(setting, torch.complex128, "differences", directional_error(loss, point, found), DIFFERENCE)
 
 
 @pytest.mark.parametrize("max_bond", [1, 3])
