@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from backends.circuits.circuit import Circuit
 from backends.errors import InvalidInput, require_number, require_positive_int
+from tnqrnn.settings import CellSettings
 
 # Gates of one angle that turn a qubit about z, up to a phase that no readout sees.
 _TURNS = ("rz", "p")
@@ -46,12 +47,13 @@ def default_angle_scale(n_angles: int, sequence_length: int | None) -> float:
     return min(1.0, _ANGLES_AT_FULL_SCALE / max(1, n_angles * length))
 
 
-def require_angle_scale(who: str, angle_scale: float | None, n_angles: int, sequence_length: int | None) -> float:
+def require_angle_scale(who: str, settings: CellSettings, n_angles: int) -> float:
     """Return `angle_scale`, or the default for these angles per timestep; refuses what is no positive number."""
-    if sequence_length is not None:
-        sequence_length = require_positive_int(who, "sequence_length", sequence_length)
+    length, angle_scale = settings.sequence_length, settings.angle_scale
+    if length is not None:
+        length = require_positive_int(who, "sequence_length", length)
     if angle_scale is None:
-        angle_scale = default_angle_scale(n_angles, sequence_length)
+        angle_scale = default_angle_scale(n_angles, length)
     return require_number(who, "angle_scale", angle_scale, 0, math.inf, open_below=True)
 
 

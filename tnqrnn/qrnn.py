@@ -10,7 +10,6 @@ where z are the expectation values of X, Y and Z of every qubit; psi_0 = |0...0>
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -20,9 +19,13 @@ from backends import Circuit, InvalidInput
 from backends.errors import require_number, require_positive_int
 from tnqrnn.ansatz import Ansatz
 from tnqrnn.controllers import Controller
-from tnqrnn.initialisation import precession_angles, require_angle_scale
+from tnqrnn.initialisation import precession_angles
 from tnqrnn.noise import ReadoutNoise
 from tnqrnn.recurrence import QuantumCell, QuantumRecurrence
+from tnqrnn.settings import CELL_SETTINGS, CIRCUIT, NOISE, CellSettings, settled
+
+USES = frozenset(CELL_SETTINGS) - {"hidden_size"}
+OPTIONS = USES - CIRCUIT - NOISE  # an ansatz and a noise stand for the others
 
 
 class QRNNCell(QuantumCell):
@@ -34,37 +37,21 @@ class QRNNCell(QuantumCell):
     name = "QRNN"
 
     def __init__(
-        self,
-        input_size: int,
-        ansatz: Ansatz | Circuit,
-        controller: str = "glu",
-        controller_width: int = 32,
-        dropout: float = 0.0,
-        angle_scale: float | None = None,
-        sequence_length: int | None = None,
-        backend: str = "statevector",
-        backend_options: Mapping[str, Any] | None = None,
-        precession: float = 0.0,
+        self, input_size: int, ansatz: Ansatz | Circuit, settings: CellSettings | None = None, **given: Any
     ) -> None:
         super().__init__()
+        settings = settled("QRNN", settings, given, OPTIONS)
         self.input_size = require_positive_int("QRNN", "input_size", input_size)
         circuit = circuit_of("QRNN", ansatz)
         if circuit.n_angles == 0:
             raise InvalidInput("QRNN: the circuit has no parametrised gate, so there is nothing to control; add one.")
-        self.angle_scale = require_angle_scale("QRNN", angle_scale, circuit.n_angles, sequence_length)
         self.output_size = 3 * circuit.n_qubits
-        self.controller = Controller(
-            controller,
-            input_size + self.output_size,
-            circuit.n_angles,
-            width=controller_width,
-            dropout=dropout,
-            angle_scale=self.angle_scale,
-        )
-        if require_number("QRNN", "precession", precession, 0, math.inf):
-            slots, turns = precession_angles(circuit, precession)
+        self.controller = Controller(input_size + self.output_size, circuit.n_angles, settings)
+        self.angle_scale = self.controller.angle_scale
+        if require_number("QRNN", "precession", settings.precession, 0, math.inf):
+            slots, turns = precession_angles(circuit, settings.precession)
             self.controller.output.bias.data[slots] = turns.to(self.controller.output.bias) / self.angle_scale
-        self.choose_backend("QRNN", circuit, backend, backend_options)
+        self.choose_backend("QRNN", circuit, settings)
 
     @property
     def weight(self) -> Tensor:
@@ -84,13 +71,10 @@ class QRNNCell(QuantumCell):
 class QRNN(QuantumRecurrence):
     """A QRNN over sequences, used as torch.nn.LSTM with batch_first=True.
 
-    Arguments: `input_size` features per timestep; `ansatz`, an `Ansatz` or any `Circuit`; `controller` "linear",
-    "relu", "gelu" or "glu" of hidden width `controller_width`, with `dropout` before its last layer; `angle_scale`, a
-    factor on all angles (None: derived from the circuit and `sequence_length`, see `initialisation`); `backend`
-    "statevector" or "mps" with `backend_options`, e.g. {"max_bond": 16}; `noise`, a `ReadoutNoise` (None: exact
-    readouts); `precession`, the angle in radians by which the last qubit turns about z at every timestep before
-    training, and qubit k by (k + 1) / n_qubits of it; `segment_length`, the timesteps after which the state is kept for
-    the backward, those between being computed again (None: all is kept; see `segments`).
+    Arguments: `input_size` features per timestep; `ansatz`, an `Ansatz` or any `Circuit`; `noise`, a `ReadoutNoise`
+    (None: exact readouts); and by name those of `CellSettings` that describe neither circuit nor noise: `controller`,
+    `controller_width`, `dropout`, `angle_scale`, `precession`, `sequence_length`, `backend`, `backend_options`,
+    `segment_length`, .... A `CellSettings` may stand for them as a whole.
 
     The quantum state follows the parameters' precision: float32 -> complex64, float64 -> complex128.
     Raises InvalidInput on settings that cannot work, before any computation.
@@ -102,30 +86,12 @@ class QRNN(QuantumRecurrence):
         self,
         input_size: int,
         ansatz: Ansatz | Circuit,
-        controller: str = "glu",
-        controller_width: int = 32,
-        dropout: float = 0.0,
-        angle_scale: float | None = None,
-        sequence_length: int | None = None,
-        backend: str = "statevector",
-        backend_options: Mapping[str, Any] | None = None,
         noise: ReadoutNoise | None = None,
-        precession: float = 0.0,
-        segment_length: int | None = None,
+        settings: CellSettings | None = None,
+        **given: Any,
     ) -> None:
-        cell = QRNNCell(
-            input_size,
-            ansatz,
-            controller,
-            controller_width,
-            dropout,
-            angle_scale,
-            sequence_length,
-            backend,
-            backend_options,
-            precession,
-        )
-        super().__init__(cell, noise, segment_length=segment_length)
+        settings = settled("QRNN", settings, given, OPTIONS)
+        super().__init__(QRNNCell(input_size, ansatz, settings), noise, segment_length=settings.segment_length)
 
 
 def circuit_of(who: str, ansatz: object) -> Circuit:

@@ -13,6 +13,7 @@ from backends.errors import require_number
 from tnqrnn.noise import Measurement, ReadoutNoise
 from tnqrnn.segments import recomputed, require_segment_length, segments
 from tnqrnn.sequences import SequenceNetwork, require_batch, without_padding
+from tnqrnn.settings import CellSettings
 
 _COMPLEX = {torch.float64: torch.complex128}
 
@@ -27,12 +28,13 @@ class OnBackend(nn.Module):
     backend_name: str
     backend_options: dict[str, Any]
 
-    def choose_backend(self, who: str, circuit: Circuit, name: str, options: Mapping[str, Any] | None) -> None:
+    def choose_backend(self, who: str, circuit: Circuit, settings: CellSettings) -> None:
         """Set circuit and backend; call it last in a constructor, because it refuses wrong settings at once."""
-        if not isinstance(options or {}, Mapping):
+        options = settings.backend_options or {}
+        if not isinstance(options, Mapping):
             raise InvalidInput(f"{who}: backend_options must map names to values, got {options!r}.")
         self.circuit = circuit
-        self.backend_name, self.backend_options = name, {str(k): v for k, v in (options or {}).items()}
+        self.backend_name, self.backend_options = settings.backend, {str(k): v for k, v in options.items()}
         self._backends: dict[torch.dtype, Backend[Any]] = {}
         _ = self.backend  # refuses wrong settings now, not at the first forward
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
-from inspect import signature
 from typing import Any, Protocol, cast
 
 import torch
@@ -20,19 +18,19 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torchmetrics import MetricCollection
 
-from backends.errors import InvalidInput, as_integer, require_choice, require_positive_int
+from backends.errors import InvalidInput, as_integer, require_positive_int
 from backends.memory import require_memory
 from lightning_modules.cli.errors import TrainingStopped
 from lightning_modules.cli.no_effect import changed, require_effect
 from lightning_modules.data.loaders import Batch
 from lightning_modules.runs.processes import connected, gathered
+from lightning_modules.tasks.settings import DEFAULTS, TaskSettings
 from lightning_modules.tasks.split_metrics import SplitMetrics
-from tnqrnn.cells import CELLS, create_cell
+from tnqrnn.cells import create_cell
 from tnqrnn.matching import trained_parameters
 from tnqrnn.recurrence import OnBackend, QuantumRecurrence
 from tnqrnn.sequences import at_least_single
 
-OVER_BUDGET = ("warn", "stop")
 SPLITS = ("train", "val", "test")
 
 
@@ -52,39 +50,7 @@ class SequenceTask(LightningModule):
         input_size: Features of the input at each timestep; comes from the data.
         output_size: Classes; comes from the data.
         sequence_length: Timesteps; comes from the data.
-        cell: Recurrent cell: qrnn, or one to compare it with: rnn_tanh, rnn_relu, lstm, gru, orthogonal,
-            orthogonal_controlled, controller_only, qlstm, qrb or reservoir (docs/cells.md).
-        hidden_size: Width of a cell without qubits; by default three per qubit, as many readouts as a qrnn has.
-        n_qubits: Qubits of the hidden state.
-        n_layers: Layers of the circuit at each timestep.
-        rotations: One-qubit gates of a layer, applied to every qubit in this order: rx, ry, rz, p or u3, which
-            take angles, and h, x, y, z, s, sdg, t, tdg.
-        entangler: Two-qubit gate of a layer: crx, cry, crz, cp, rxx, ryy, rzz, or, without an angle, cx, cy, cz, swap.
-        topology: Which qubits the entangler joins: chain, ring or brickwork.
-        controller: Network that turns input and readouts into angles: linear, relu, gelu or glu.
-        controller_width: Hidden units of the controller.
-        dropout: Probability with which the controller drops a hidden unit.
-        angle_scale: Factor on all angles of the circuit; by default it shrinks with qubits, layers and length.
-        precession: Angle in radians by which the last qubit turns about z at every timestep at the start, and qubit k
-            by (k + 1) / n_qubits of it, so that the state tells the age of an input; 0 turns none.
-        backend: How the hidden state is held: statevector (exact), mps (truncated) or auto (chooses, says why).
-        max_bond: Largest bond dimension of the mps backend; null never truncates.
-        truncation_cutoff: Schmidt weight below which the mps backend truncates.
-        target_error: Discarded weight up to which the mps backend drops Schmidt values, in each truncation; null sets
-            no target. What max_bond does not allow is counted in the metric max_bond_binds.
-        truncation_budget: Largest truncation error that a sequence may gather; null sets no limit.
-        over_budget: What to do beyond it: warn (once) or stop.
-        shots: Measurements per readout; null for exact expectation values.
-        shot_noise: How readouts from shots are drawn: gaussian or multinomial (tnqrnn/noise.py).
-        depolarising: Probability with which every qubit is depolarised before it is read.
-        state_depolarising: Probability with which a timestep leaves the whole register maximally mixed; null for none.
-        noise_in: When shots and depolarising act: evaluation, training or both.
-        noise_seed: Seed of the noise in evaluation.
-        segment_length: Timesteps after which the hidden state is kept for the backward; those between are computed
-            again, which takes less memory and more time. Null keeps everything.
-        learning_rate: Peak of the one-cycle schedule of Adam.
-        cell_rate: Learning rate of the cell as a multiple of `learning_rate`. What acts at every timestep moves the
-            output the more, the longer the sequence is; github.com/lezcano/expRNN takes 0.1 for its orthogonal cell.
+        settings: Those of cell, backend and optimiser, see `TaskSettings`.
 
     Raises:
         InvalidInput: A setting that no cell can be built from.
@@ -97,49 +63,19 @@ class SequenceTask(LightningModule):
         input_size: int,
         output_size: int,
         sequence_length: int | None = None,
-        cell: str = "qrnn",
-        hidden_size: int | None = None,
-        n_qubits: int = 6,
-        n_layers: int = 1,
-        rotations: Sequence[str] = ("ry", "rz"),
-        entangler: str = "crx",
-        topology: str = "ring",
-        controller: str = "glu",
-        controller_width: int = 32,
-        dropout: float = 0.0,
-        angle_scale: float | None = None,
-        precession: float = 0.0,
-        backend: str = "statevector",
-        max_bond: int | None = 16,
-        truncation_cutoff: float = 0.0,
-        target_error: float | None = None,
-        truncation_budget: float | None = None,
-        over_budget: str = "warn",
-        shots: int | None = None,
-        shot_noise: str = "gaussian",
-        depolarising: float = 0.0,
-        noise_in: str = "both",
-        noise_seed: int = 0,
-        state_depolarising: float | None = None,
-        segment_length: int | None = None,
-        learning_rate: float = 0.01,
-        cell_rate: float = 1.0,
+        **settings: Any,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
+        self.settings = TaskSettings(sequence_length=sequence_length, backend_options=None, **settings)
+        self.hparams.update(self.settings.by_name())  # those left at their defaults too
         # Python's integers: with numpy's in it, a checkpoint could not be loaded with weights_only.
         whole = {name: as_integer(value) for name, value in self.hparams.items()}
         self.hparams.update({name: value for name, value in whole.items() if value is not None})
         output_size = require_positive_int("task", "output_size", output_size)
-        for name, rate in (("learning_rate", learning_rate), ("cell_rate", cell_rate)):
-            if not 0 < rate < math.inf:
-                raise InvalidInput(f"task: {name} must be above 0 and finite, got {rate!r}.")
-        if truncation_budget is not None and not truncation_budget > 0:
-            raise InvalidInput(f"task: truncation_budget must be above 0, or null, got {truncation_budget!r}.")
-        require_choice("task", "over_budget", over_budget, OVER_BUDGET)
         self._is_over_budget = False
         self.cell = self.build_cell()
-        if state_depolarising and self.continues_state:
+        if self.settings.state_depolarising and self.continues_state:
             self._require_no_quantum_state()
         self.head = nn.Linear(cast(RecurrentCell, self.cell).output_size, output_size)
         scores = self.build_scores(output_size)
@@ -177,21 +113,15 @@ class SequenceTask(LightningModule):
     @staticmethod
     def defaults() -> dict[str, Any]:
         """Return the default of every setting that all tasks have and that has one."""
-        parameters = signature(SequenceTask.__init__).parameters
-        return {name: given.default for name, given in parameters.items() if given.default is not given.empty}
+        return dict(DEFAULTS)
 
     def build_cell(self, features: int | None = None) -> nn.Module:
         """Return the recurrent cell, a `RecurrentCell`, for so many features per timestep (None: those of the data).
 
         Override to feed another one into the same task.
         """
-        name = require_choice("task", "cell", self.hparams["cell"], CELLS)
-        used = CELLS[name].settings
-        require_effect("task", self.hparams, changed(self.hparams, self.defaults()))
-        settings = {setting: self.hparams[setting] for setting in used if setting in self.hparams}
-        if "backend_options" in used:
-            settings["backend_options"] = self._backend_options()
-        return create_cell(name, self.features if features is None else features, **settings)
+        require_effect("task", self.hparams, changed(self.hparams, DEFAULTS))
+        return create_cell(self.settings.cell, self.features if features is None else features, self.settings)
 
     def build_scores(self, classes: int) -> MetricCollection:
         """Return the metrics that compare `scored(outputs, targets)`."""
@@ -274,7 +204,7 @@ class SequenceTask(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return Adam with a one-cycle schedule over the whole run."""
-        rate = self.hparams["learning_rate"]
+        rate = self.settings.learning_rate
         steps = self.trainer.estimated_stepping_batches
         if steps < 1:
             raise InvalidInput("task: there is nothing to train on; raise trainer.limit_train_batches or max_steps.")
@@ -282,7 +212,7 @@ class SequenceTask(LightningModule):
             raise InvalidInput("task: the one-cycle schedule needs an end: set trainer.max_epochs or max_steps.")
         in_cell = {id(parameter) for parameter in self.cell.parameters()}
         others = [parameter for parameter in self.parameters() if id(parameter) not in in_cell]
-        rates = [rate * self.hparams["cell_rate"], rate]
+        rates = [rate * self.settings.cell_rate, rate]
         groups: list[dict[str, Any]] = [{"params": self.cell.parameters()}, {"params": others}]
         optimizer = torch.optim.Adam(groups, lr=rate, eps=self.adam_epsilon)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rates, total_steps=int(steps))
@@ -323,8 +253,8 @@ class SequenceTask(LightningModule):
 
     def logged_names(self, validates: bool = True) -> list[str]:
         """Return the names of what a training logs, with or without a validation; a callback may wait for one."""
-        truncates = self.hparams["backend"] != "statevector"
-        binds = truncates and self.hparams["target_error"] is not None
+        truncates = self.settings.backend != "statevector"
+        binds = truncates and self.settings.target_error is not None
         names = self._metrics("train").names(truncates=truncates, binds=binds)
         names += self.derived(dict.fromkeys(names, torch.ones(())))
         splits = ("train", "val") if validates else ("train",)
@@ -365,7 +295,7 @@ class SequenceTask(LightningModule):
         self.keep_state(split, state)
         with torch.no_grad():
             scored, error = self.scored(outputs, batch[1]), self._truncation_error(state)
-            binds = None if self.hparams["target_error"] is None else getattr(state, "max_bond_binds", None)
+            binds = None if self.settings.target_error is None else getattr(state, "max_bond_binds", None)
             self._metrics(split).record(loss, error, binds, *scored, samples=self.weight(batch))
             self._watch_budget(error)
         return loss
@@ -385,29 +315,20 @@ class SequenceTask(LightningModule):
     def _metrics(self, split: str) -> SplitMetrics:
         return cast(SplitMetrics, self.split_metrics[f"{split}_metrics"])
 
-    def _backend_options(self) -> dict[str, Any]:
-        # Settings of the mps backend alone: switching the backend must not need other flags.
-        if self.hparams["backend"] == "statevector":
-            return {}
-        options = {name: self.hparams[name] for name in ("max_bond", "truncation_cutoff", "target_error")}
-        if self.hparams["backend"] == "auto" and self.hparams["sequence_length"] is not None:
-            options["timesteps"] = self.hparams["sequence_length"]
-        return options
-
     def _truncation_error(self, state: Any) -> Tensor | None:
-        truncates = self.hparams.get("backend") != "statevector"
+        truncates = self.settings.backend != "statevector"
         return getattr(state, "truncation_error", None) if truncates else None
 
     def _watch_budget(self, error: Tensor | None) -> None:
         """Warn or stop where a sequence's truncation error exceeds its budget."""
-        budget = self.hparams["truncation_budget"]
+        budget = self.settings.truncation_budget
         if budget is None or error is None or float(error.max()) <= budget:
             return
         told = (
             f"{type(self).__name__}: the truncation error of a sequence reached {float(error.max()):.2g}, above "
-            f"model.truncation_budget {budget:g}; raise model.max_bond (now {self.hparams['max_bond']}) or the budget."
+            f"model.truncation_budget {budget:g}; raise model.max_bond (now {self.settings.max_bond}) or the budget."
         )
-        if self.hparams["over_budget"] == "stop":
+        if self.settings.over_budget == "stop":
             raise TrainingStopped(told)
         if not self._is_over_budget:
             logging.getLogger("tnqrnn").warning(told)
@@ -424,6 +345,6 @@ class SequenceTask(LightningModule):
         if not torch.isfinite(value):
             raise TrainingStopped(
                 f"{type(self).__name__}: the {name} became {value.item()} at step {self.global_step}; lower "
-                f"model.learning_rate (now {self.hparams['learning_rate']}) or set trainer.gradient_clip_val.",
+                f"model.learning_rate (now {self.settings.learning_rate}) or set trainer.gradient_clip_val.",
                 everywhere=True,
             )

@@ -12,11 +12,13 @@ from tnqrnn.cells.qrb import QRB
 from tnqrnn.controllers import CONTROLLERS, Controller
 from tnqrnn.initialisation import default_angle_scale, precession_angles
 from tnqrnn.recurrence import QuantumRecurrence
+from tnqrnn.settings import CellSettings
 
 
 def build(kind: str, dropout: float = 0.0, angle_scale: float = 1.0) -> Controller:
     torch.manual_seed(0)
-    return Controller(kind, 5, 7, width=4, dropout=dropout, angle_scale=angle_scale)
+    settings = CellSettings(controller=kind, controller_width=4, dropout=dropout, angle_scale=angle_scale)
+    return Controller(5, 7, settings)
 
 
 @pytest.mark.parametrize("kind", CONTROLLERS)
@@ -48,7 +50,7 @@ def test_the_angle_scale_scales_the_angles(kind: str) -> None:
 def test_a_step_of_adam_moves_the_angles_in_proportion_to_the_scale(scale: float) -> None:
     """The first step moves every weight by the learning rate: each angle of a linear one by 0.1 (|f|_1 + 1) s."""
     torch.manual_seed(0)
-    controller = Controller("linear", 5, 7, width=4, dropout=0.0, angle_scale=scale).double()
+    controller = Controller(5, 7, CellSettings(controller="linear", angle_scale=scale)).double()
     x = torch.rand(1, 5, dtype=torch.float64)
     before = controller(x)
     optimizer = torch.optim.Adam(controller.parameters(), lr=0.1, eps=1e-12)

@@ -12,7 +12,9 @@ from backends.errors import require_choice, require_number, require_positive_int
 from tnqrnn.cells.state import CellState, require_state
 from tnqrnn.room import require_room
 from tnqrnn.sequences import SequenceNetwork
+from tnqrnn.settings import SIZE, CellSettings
 
+USES = SIZE | {"hidden_size"}
 KINDS: dict[str, tuple[type[nn.RNNBase], dict[str, Any]]] = {
     "rnn_tanh": (nn.RNN, {"nonlinearity": "tanh"}),
     "rnn_relu": (nn.RNN, {"nonlinearity": "relu"}),
@@ -24,17 +26,17 @@ KINDS: dict[str, tuple[type[nn.RNNBase], dict[str, Any]]] = {
 class GatedRNN(SequenceNetwork):
     """torch.nn.RNN, LSTM or GRU with the interface of `QRNN`: `(x, state, lengths) -> (z, state)`.
 
-    Arguments: `kind` "rnn_tanh", "rnn_relu", "lstm" or "gru"; `input_size` features per timestep; `hidden_size` units,
-    which are also the readouts; `dropout` of the readouts that leave the cell, not of those that it feeds back.
-    Raises InvalidInput on settings that cannot work.
+    Arguments: `input_size` features per timestep, and of `CellSettings` `cell` "rnn_tanh", "rnn_relu", "lstm" or "gru";
+    `hidden_size` units, which are also the readouts; `dropout` of the readouts that leave the cell, not of those that
+    it feeds back. Raises InvalidInput on settings that cannot work.
     """
 
-    def __init__(self, kind: str, input_size: int, hidden_size: int, dropout: float = 0.0) -> None:
+    def __init__(self, input_size: int, settings: CellSettings) -> None:
         super().__init__()
-        self.kind = require_choice("GatedRNN", "kind", kind, KINDS)
+        kind, hidden_size = require_choice("GatedRNN", "cell", settings.cell, KINDS), settings.units
+        self.kind, self.output_size = kind, hidden_size
         self.input_size = require_positive_int(kind, "input_size", input_size)
-        self.output_size = require_positive_int(kind, "hidden_size", hidden_size)
-        self.dropout = nn.Dropout(require_number(kind, "dropout", dropout, 0, 1))
+        self.dropout = nn.Dropout(require_number(kind, "dropout", settings.dropout, 0, 1))
         require_room(kind, hidden_size * (input_size + hidden_size), "Use a smaller hidden_size, or fewer qubits.")
         network, options = KINDS[kind]
         self.network = network(input_size=input_size, hidden_size=hidden_size, batch_first=True, **options)

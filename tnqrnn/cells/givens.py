@@ -14,6 +14,7 @@ same. Different are the space (h real dimensions, no 2^n amplitudes) and the rea
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,9 @@ from backends.errors import InvalidInput, require_positive_int
 from tnqrnn.cells.state import CellState
 from tnqrnn.cells.stepped import Step, SteppedCell
 from tnqrnn.controllers import Controller
-from tnqrnn.initialisation import require_angle_scale
+from tnqrnn.settings import CONTROLLER, SIZE, CellSettings, settled
+
+USES = SIZE | CONTROLLER | {"hidden_size", "n_layers"}
 
 Pairs = list[tuple[int, int]]
 
@@ -30,43 +33,24 @@ Pairs = list[tuple[int, int]]
 class ControlledRotations(SteppedCell):
     """A controller that rotates a real unit vector; see the module for its formula.
 
-    Arguments: as for `QRNN`, with `n_qubits` giving the number of readouts, 3 n_qubits; `n_layers` of rotations;
-    `hidden_size` entries of the vector (None: 3 n_qubits). Raises InvalidInput on settings that cannot work.
+    Arguments: `input_size` features per timestep, and those of `CellSettings` that it uses: the controller's;
+    `n_qubits`, giving the number of readouts, 3 n_qubits; `n_layers` of rotations; `hidden_size` entries of the vector
+    (None: 3 n_qubits). Raises InvalidInput on settings that cannot work.
     """
 
     name = "orthogonal_controlled"
 
-    def __init__(
-        self,
-        input_size: int,
-        n_qubits: int,
-        hidden_size: int | None = None,
-        n_layers: int = 1,
-        controller: str = "glu",
-        controller_width: int = 32,
-        dropout: float = 0.0,
-        angle_scale: float | None = None,
-        sequence_length: int | None = None,
-    ) -> None:
-        readouts = 3 * require_positive_int(self.name, "n_qubits", n_qubits)
-        entries = readouts if hidden_size is None else require_positive_int(self.name, "hidden_size", hidden_size)
+    def __init__(self, input_size: int, settings: CellSettings | None = None, **given: Any) -> None:
+        settings = settled(self.name, settings, given, USES)
+        readouts, entries = settings.readouts, settings.units
         if entries < readouts:
             raise InvalidInput(
-                f"{self.name}: hidden_size must be at least the {readouts} readouts of {n_qubits} qubits, got "
-                f"{hidden_size}; raise it, or lower n_qubits."
+                f"{self.name}: hidden_size must be at least the {readouts} readouts of {settings.n_qubits} qubits, got "
+                f"{entries}; raise it, or lower n_qubits."
             )
         super().__init__(input_size, readouts, [entries])
-        self.n_layers = require_positive_int(self.name, "n_layers", n_layers)
-        n_angles = self.n_layers * entries
-        self.controller = Controller(
-            controller,
-            input_size + readouts,
-            n_angles,
-            width=controller_width,
-            dropout=dropout,
-            angle_scale=require_angle_scale(self.name, angle_scale, n_angles, sequence_length),
-            who=self.name,
-        )
+        self.n_layers = require_positive_int(self.name, "n_layers", settings.n_layers)
+        self.controller = Controller(input_size + readouts, self.n_layers * entries, settings, self.name)
         stages = ring_stages(entries)
         self.stage_sizes = [len(pairs) for pairs in stages]
         self.stages = nn.ModuleList(GivensStage(pairs, entries) for pairs in stages)

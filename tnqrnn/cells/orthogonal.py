@@ -10,33 +10,37 @@ parameters counts what is free: torch.nn.utils.parametrizations.orthogonal would
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from backends.errors import require_positive_int
 from tnqrnn.cells.state import CellState
 from tnqrnn.cells.stepped import Step, SteppedCell
 from tnqrnn.room import require_room
 from tnqrnn.sequences import at_least_single
+from tnqrnn.settings import SIZE, CellSettings, settled
 
+USES = SIZE | {"hidden_size"}
 _LARGEST_FIRST_BIAS = 0.01  # as in expRNN
 
 
 class OrthogonalRNN(SteppedCell):
     """An orthogonal recurrent network; see the module for its formula.
 
-    Arguments: `input_size` features per timestep; `hidden_size` units, which are also the readouts; `dropout` of the
-    readouts that leave the cell. The rotation starts as blocks of two with angles uniform in (-pi, pi), as in expRNN.
+    Arguments: `input_size` features per timestep, and of `CellSettings` `hidden_size` units, which are also the
+    readouts, and `dropout` of the readouts that leave the cell. The rotation starts as blocks of two with angles
+    uniform in (-pi, pi), as in expRNN.
     """
 
     name = "orthogonal"
 
-    def __init__(self, input_size: int, hidden_size: int, dropout: float = 0.0) -> None:
-        hidden_size = require_positive_int(self.name, "hidden_size", hidden_size)
+    def __init__(self, input_size: int, settings: CellSettings | None = None, **given: Any) -> None:
+        settings = settled(self.name, settings, given, USES)
+        hidden_size = settings.units
         # The positions of the weights are kept too, two integers of eight bytes for each.
         require_room(self.name, 3 * hidden_size**2, "Use a smaller hidden_size, or fewer qubits.")
-        super().__init__(input_size, hidden_size, [hidden_size], dropout)
+        super().__init__(input_size, hidden_size, [hidden_size], settings.dropout)
         upper = torch.triu_indices(hidden_size, hidden_size, offset=1)
         self.register_buffer("upper", upper, persistent=False)  # (2, hidden_size (hidden_size - 1) / 2)
         in_a_block = (upper[0] % 2 == 0) & (upper[1] == upper[0] + 1)

@@ -17,7 +17,6 @@ output.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -27,42 +26,33 @@ from backends import Backend, Circuit
 from backends.errors import require_positive_int
 from tnqrnn.cells.state import CellState
 from tnqrnn.cells.stepped import Step, SteppedCell
-from tnqrnn.noise import ReadoutNoise
 from tnqrnn.recurrence import OnBackend
 from tnqrnn.room import require_room
+from tnqrnn.settings import QUANTUM, SIZE, CellSettings, settled
 
+USES = SIZE | QUANTUM | {"hidden_size", "n_layers"}
 GATES = 4  # forget, input, candidate, output
 
 
 class QLSTM(SteppedCell):
     """A quantum LSTM; see the module for its formula.
 
-    Arguments: `input_size` features per timestep; `hidden_size` units h, which are also the readouts; `n_qubits` and
-    `n_layers` of each of the four circuits; `dropout` of the readouts that leave the cell; `backend`,
-    `backend_options` and `noise` of the circuits' readouts as for `QRNN`.
+    Arguments: `input_size` features per timestep, and those of `CellSettings` that it uses: `hidden_size` units h,
+    which are also the readouts; `n_qubits` and `n_layers` of each of the four circuits; `dropout` of the readouts that
+    leave the cell; backend, and noise of the circuits' readouts.
     """
 
     name = "qlstm"
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        n_qubits: int,
-        n_layers: int = 1,
-        dropout: float = 0.0,
-        backend: str = "statevector",
-        backend_options: Mapping[str, Any] | None = None,
-        noise: ReadoutNoise | None = None,
-    ) -> None:
-        hidden_size = require_positive_int(self.name, "hidden_size", hidden_size)
-        n_qubits = require_positive_int(self.name, "n_qubits", n_qubits)
-        n_layers = require_positive_int(self.name, "n_layers", n_layers)
-        super().__init__(input_size, hidden_size, [hidden_size, hidden_size], dropout)
-        self.noise = noise
+    def __init__(self, input_size: int, settings: CellSettings | None = None, **given: Any) -> None:
+        settings = settled(self.name, settings, given, USES)
+        hidden_size = settings.units
+        n_qubits = require_positive_int(self.name, "n_qubits", settings.n_qubits)
+        super().__init__(input_size, hidden_size, [hidden_size, hidden_size], settings.dropout)
+        self.noise = settings.noise
         require_room(self.name, n_qubits * (input_size + 2 * hidden_size), "Use a smaller hidden_size or fewer qubits.")
         self.encode = nn.Linear(input_size + hidden_size, n_qubits)
-        self.gates = GateCircuits(n_qubits, n_layers, backend, backend_options)
+        self.gates = GateCircuits(settings)
         self.decode = nn.Linear(n_qubits, hidden_size)
 
     def require_memory(self, batch_size: int, device: torch.device) -> None:
@@ -70,7 +60,7 @@ class QLSTM(SteppedCell):
         self.gates.backend.require_memory(GATES * batch_size, device)
 
     def begin(self, x: Tensor) -> Step:
-        measure = self.noise.of_call(x, self.training) if self.noise is not None else None
+        measure = self.noise.of_call(x, self.training)
 
         def step(x_t: Tensor, state: CellState) -> tuple[CellState, Tensor]:
             h, c = state.tensors
@@ -87,11 +77,11 @@ class QLSTM(SteppedCell):
 class GateCircuits(OnBackend):
     """The four circuits of a QLSTM, run as one batch."""
 
-    def __init__(self, n_qubits: int, n_layers: int, backend: str, backend_options: Mapping[str, Any] | None) -> None:
+    def __init__(self, settings: CellSettings) -> None:
         super().__init__()
-        circuit = gate_circuit(n_qubits, n_layers)
-        self.theta = nn.Parameter(torch.empty(GATES, circuit.n_angles - 2 * n_qubits).uniform_(0, 2 * math.pi))
-        self.choose_backend("qlstm", circuit, backend, backend_options)
+        circuit = gate_circuit(settings.n_qubits, require_positive_int("qlstm", "n_layers", settings.n_layers))
+        self.theta = nn.Parameter(torch.empty(GATES, circuit.n_angles - 2 * circuit.n_qubits).uniform_(0, 2 * math.pi))
+        self.choose_backend("qlstm", circuit, settings)
 
     @property
     def weight(self) -> Tensor:

@@ -14,7 +14,6 @@ head sees as many readouts as a QRNN's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -27,6 +26,9 @@ from tnqrnn.initialisation import ScaledAngles, require_angle_scale
 from tnqrnn.noise import ReadoutNoise
 from tnqrnn.qrnn import circuit_of
 from tnqrnn.recurrence import QuantumCell, QuantumRecurrence
+from tnqrnn.settings import CARRIED, CIRCUIT, NOISE, QUANTUM, SIZE, CellSettings, settled
+
+USES = SIZE | CIRCUIT | QUANTUM | CARRIED | {"angle_scale", "sequence_length"}
 
 
 class QRBCell(ScaledAngles, QuantumCell):
@@ -35,15 +37,7 @@ class QRBCell(ScaledAngles, QuantumCell):
     name = "qrb"
     scaled = ("theta", "encoding.weight", "encoding.bias")
 
-    def __init__(
-        self,
-        input_size: int,
-        ansatz: Ansatz | Circuit,
-        angle_scale: float | None = None,
-        sequence_length: int | None = None,
-        backend: str = "statevector",
-        backend_options: Mapping[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, input_size: int, ansatz: Ansatz | Circuit, settings: CellSettings) -> None:
         super().__init__()
         self.input_size = require_positive_int(self.name, "input_size", input_size)
         evolution = circuit_of(self.name, ansatz)
@@ -54,8 +48,8 @@ class QRBCell(ScaledAngles, QuantumCell):
         self.encoding = nn.Linear(input_size, self.n_data)
         self.theta = nn.Parameter(torch.empty(evolution.n_angles).uniform_(-1, 1))
         circuit = encoded(evolution, self.n_data)
-        self.angle_scale = require_angle_scale(self.name, angle_scale, circuit.n_angles, sequence_length)
-        self.choose_backend(self.name, circuit, backend, backend_options)
+        self.angle_scale = require_angle_scale(self.name, settings, circuit.n_angles)
+        self.choose_backend(self.name, circuit, settings)
 
     @property
     def weight(self) -> Tensor:
@@ -70,8 +64,7 @@ class QRBCell(ScaledAngles, QuantumCell):
 class QRB(QuantumRecurrence):
     """A quantum recurrent block over sequences; see the module for its formula.
 
-    Arguments: `input_size` features per timestep; `ansatz` of U; `dropout` of the readouts that leave the block;
-    `angle_scale`, `sequence_length`, `backend`, `backend_options`, `noise` and `segment_length` as for `QRNN`.
+    Arguments: as for `QRNN`, with `ansatz` that of U and `dropout` of the readouts that leave the block.
     """
 
     cell: QRBCell
@@ -80,16 +73,12 @@ class QRB(QuantumRecurrence):
         self,
         input_size: int,
         ansatz: Ansatz | Circuit,
-        dropout: float = 0.0,
-        angle_scale: float | None = None,
-        sequence_length: int | None = None,
-        backend: str = "statevector",
-        backend_options: Mapping[str, Any] | None = None,
         noise: ReadoutNoise | None = None,
-        segment_length: int | None = None,
+        settings: CellSettings | None = None,
+        **given: Any,
     ) -> None:
-        cell = QRBCell(input_size, ansatz, angle_scale, sequence_length, backend, backend_options)
-        super().__init__(cell, noise, dropout, segment_length)
+        settings = settled("qrb", settings, given, USES - CIRCUIT - NOISE)
+        super().__init__(QRBCell(input_size, ansatz, settings), noise, settings.dropout, settings.segment_length)
 
 
 def encoded(evolution: Circuit, n_data: int) -> Circuit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
@@ -11,7 +11,8 @@ from backends import Circuit
 from backends.errors import require_number
 from tnqrnn.ansatz import Ansatz
 from tnqrnn.noise import ReadoutNoise
-from tnqrnn.qrnn import QRNN
+from tnqrnn.qrnn import OPTIONS, QRNN
+from tnqrnn.settings import CellSettings, settled
 
 
 class Reservoir(QRNN):
@@ -25,30 +26,11 @@ class Reservoir(QRNN):
         self,
         input_size: int,
         ansatz: Ansatz | Circuit,
-        controller: str = "glu",
-        controller_width: int = 32,
-        dropout: float = 0.0,
-        angle_scale: float | None = None,
-        sequence_length: int | None = None,
-        backend: str = "statevector",
-        backend_options: Mapping[str, Any] | None = None,
         noise: ReadoutNoise | None = None,
-        precession: float = 0.0,
-        segment_length: int | None = None,
+        settings: CellSettings | None = None,
+        **given: Any,
     ) -> None:
-        super().__init__(
-            input_size,
-            ansatz,
-            controller,
-            controller_width,
-            0.0,
-            angle_scale,
-            sequence_length,
-            backend,
-            backend_options,
-            noise,
-            precession,
-            segment_length,
-        )
-        self.readout_dropout = nn.Dropout(require_number("reservoir", "dropout", dropout, 0, 1))
+        settings = settled("reservoir", settings, given, OPTIONS)
+        super().__init__(input_size, ansatz, noise, replace(settings, dropout=0.0))
+        self.readout_dropout = nn.Dropout(require_number("reservoir", "dropout", settings.dropout, 0, 1))
         self.requires_grad_(False)

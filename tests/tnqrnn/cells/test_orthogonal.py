@@ -28,7 +28,7 @@ def train(cell: torch.nn.Module, steps: int = 5) -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 5, 6])
 def test_the_rotation_stays_orthogonal(size: int) -> None:
-    cell = OrthogonalRNN(2, size)
+    cell = OrthogonalRNN(2, hidden_size=size)
     before = cell.rotation().detach()
     train(cell)
     after = cell.rotation().detach()
@@ -40,14 +40,14 @@ def test_the_rotation_stays_orthogonal(size: int) -> None:
 
 
 def test_it_starts_as_rotations_of_pairs() -> None:
-    rotation = OrthogonalRNN(2, 5).rotation().detach()
+    rotation = OrthogonalRNN(2, hidden_size=5).rotation().detach()
     outside = torch.ones(5, 5) - torch.block_diag(torch.ones(2, 2), torch.ones(2, 2), torch.ones(1, 1))
     assert largest(rotation * outside) <= ROUNDING
     assert rotation[0, 0] == pytest.approx(float(rotation[1, 1]), abs=ROUNDING)
 
 
 def test_the_recursion_of_the_orthogonal_cell() -> None:
-    cell = OrthogonalRNN(2, 4).double()
+    cell = OrthogonalRNN(2, hidden_size=4).double()
     x = torch.randn(3, 5, 2, dtype=torch.float64)
     rotation, h, expected = cell.rotation(), torch.zeros(3, 4, dtype=torch.float64), []
     for t in range(5):
@@ -59,7 +59,7 @@ def test_the_recursion_of_the_orthogonal_cell() -> None:
 
 
 def test_without_input_and_bias_the_norm_is_kept() -> None:
-    cell = OrthogonalRNN(1, 6)
+    cell = OrthogonalRNN(1, hidden_size=6)
     with torch.no_grad():
         cell.bias.zero_()
     z, _ = cell(torch.cat([torch.ones(1, 1, 1), torch.zeros(1, 50, 1)], 1))
@@ -70,7 +70,7 @@ def test_without_input_and_bias_the_norm_is_kept() -> None:
 
 def controlled(**settings: int) -> ControlledRotations:
     torch.manual_seed(0)
-    return ControlledRotations(2, 2, controller_width=3, angle_scale=1.0, **settings)
+    return ControlledRotations(2, n_qubits=2, controller_width=3, angle_scale=1.0, **settings)
 
 
 def givens_matrix(size: int, a: int, b: int, angle: Tensor) -> Tensor:

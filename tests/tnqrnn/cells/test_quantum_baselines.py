@@ -37,7 +37,8 @@ def gates_of_chen(n_qubits: int, n_layers: int) -> list[oracle.GateTuple]:
 @pytest.mark.parametrize(("n_qubits", "n_layers"), [(1, 1), (2, 2), (4, 1)])
 def test_qlstm(n_qubits: int, n_layers: int, backend: str, x: Tensor) -> None:
     torch.manual_seed(0)
-    cell = QLSTM(2, 3, n_qubits, n_layers, backend=backend, backend_options=BACKENDS[backend]).double()
+    sizes = {"hidden_size": 3, "n_qubits": n_qubits, "n_layers": n_layers}
+    cell = QLSTM(2, **sizes, backend=backend, backend_options=BACKENDS[backend]).double()
     h = c = torch.zeros(2, 3, dtype=torch.float64)
     expected = []
     for t in range(3):
@@ -74,7 +75,7 @@ def test_qrb(ansatz: Ansatz | Circuit, backend: str, x: Tensor) -> None:
 
 
 def test_controller_only(x: Tensor) -> None:
-    cell = ControllerOnly(2, 2, controller="relu", controller_width=4).double()
+    cell = ControllerOnly(2, n_qubits=2, controller="relu", controller_width=4).double()
     hidden, output = cell.controller.hidden, cell.controller.output
     z, expected = torch.zeros(2, 6, dtype=torch.float64), []
     for t in range(3):

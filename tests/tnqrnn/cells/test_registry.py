@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from tests.backends.test_refusals import refused
+from tnqrnn import QRNN, Ansatz
 from tnqrnn.cells import CELL_SETTINGS, CELLS, create_cell
 from tnqrnn.matching import trained_parameters
+from tnqrnn.settings import CellSettings
 
 
 def test_every_setting_is_used_by_some_cell_and_every_used_setting_exists() -> None:
@@ -78,3 +80,20 @@ def test_a_reservoir_is_an_untrained_qrnn() -> None:
     assert torch.equal(qrnn(x)[0], reservoir(x)[0])
     assert trained_parameters(reservoir) == 0
     assert not reservoir(x)[0].requires_grad
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_settings_are_given_by_name_or_as_one_object(name: str) -> None:
+    given = {"n_qubits": 3, "controller_width": 5, "angle_scale": 0.5, "hidden_size": 10, "dropout": 0.0}
+    named = {key: value for key, value in given.items() if key in CELLS[name].settings}
+    x, readouts = torch.randn(2, 3, 2), []
+    for settings in ({"settings": CellSettings(**given)}, named):
+        torch.manual_seed(0)
+        readouts.append(create_cell(name, 2, **settings)(x)[0])  # type: ignore[arg-type]
+    assert torch.equal(*readouts)
+
+
+def test_a_circuit_and_its_settings_exclude_each_other() -> None:
+    refused(lambda: QRNN(2, Ansatz(2), n_layers=2), "QRNN", "setting 'n_layers'", "controller_width")
+    refused(lambda: QRNN(2, Ansatz(2), shots=2), "QRNN", "setting 'shots'")
+    refused(lambda: QRNN(2, Ansatz(2), controler="glu"), "setting 'controler'", "Did you mean 'controller'?")
