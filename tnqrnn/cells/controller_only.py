@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tnqrnn.cells.state import CellState
 from tnqrnn.cells.stepped import Step, SteppedCell
 from tnqrnn.controllers import Controller
 from tnqrnn.settings import CONTROLLER, SIZE, CellSettings, settled
+from tnqrnn.states import CellState
 
 USES = SIZE | CONTROLLER - {"sequence_length"}
 

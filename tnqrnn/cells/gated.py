@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from backends.errors import require_choice, require_number, require_positive_int
-from tnqrnn.cells.state import CellState, require_state
 from tnqrnn.room import require_room
 from tnqrnn.sequences import SequenceNetwork
 from tnqrnn.settings import SIZE, CellSettings
+from tnqrnn.states import CellState, require_state
 
 USES = SIZE | {"hidden_size"}
 KINDS: dict[str, tuple[type[nn.RNNBase], dict[str, Any]]] = {

@@ -20,10 +20,10 @@ import torch
 from torch import Tensor, nn
 
 from backends.errors import InvalidInput, require_positive_int
-from tnqrnn.cells.state import CellState
 from tnqrnn.cells.stepped import Step, SteppedCell
 from tnqrnn.controllers import Controller
 from tnqrnn.settings import CONTROLLER, SIZE, CellSettings, settled
+from tnqrnn.states import CellState
 
 USES = SIZE | CONTROLLER | {"hidden_size", "n_layers"}
 

@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tnqrnn.cells.state import CellState
 from tnqrnn.cells.stepped import Step, SteppedCell
 from tnqrnn.room import require_room
 from tnqrnn.sequences import at_least_single
 from tnqrnn.settings import SIZE, CellSettings, settled
+from tnqrnn.states import CellState
 
 USES = SIZE | {"hidden_size"}
 _LARGEST_FIRST_BIAS = 0.01  # as in expRNN

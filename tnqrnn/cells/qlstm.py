@@ -24,11 +24,11 @@ from torch import Tensor, nn
 
 from backends import Backend, Circuit
 from backends.errors import require_positive_int
-from tnqrnn.cells.state import CellState
 from tnqrnn.cells.stepped import Step, SteppedCell
 from tnqrnn.recurrence import OnBackend
 from tnqrnn.room import require_room
 from tnqrnn.settings import QUANTUM, SIZE, CellSettings, settled
+from tnqrnn.states import CellState
 
 USES = SIZE | QUANTUM | {"hidden_size", "n_layers"}
 GATES = 4  # forget, input, candidate, output

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from backends.errors import require_number, require_positive_int
-from tnqrnn.cells.state import CellState, require_state
 from tnqrnn.sequences import SequenceNetwork, without_padding
+from tnqrnn.states import CellState, require_state
 
 # x_t (batch, input_size) and the state before -> the state after and the readouts (batch, output_size).
 Step = Callable[[Tensor, CellState], tuple[CellState, Tensor]]
