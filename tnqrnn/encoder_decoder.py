@@ -6,8 +6,8 @@
                context_t  = attention(r_{t-1}, z)           r_0: the encoder's last readouts
                r_t, state = cell([y_t ; context_t], state)
 
-With a QRNN the state handed over is the quantum state itself, unmeasured. Nothing here knows which cell it is: a cell
-maps x (batch, time, features) to readouts (batch, time, output_size) and a final state that it can continue from.
+With a QRNN the state handed over is the quantum state itself, unmeasured. Nothing here knows which cell it is: the
+encoder is called on the whole source, the decoder takes `step` after `step`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch.nn.utils.rnn import PackedSequence
 from backends.errors import InvalidInput
 from tnqrnn.attention import AdditiveAttention, Memory
 from tnqrnn.segments import recomputed, require_segment_length, segments
-from tnqrnn.sequences import unpacked
+from tnqrnn.sequences import SequenceNetwork, unpacked
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,18 @@ class EncoderDecoder(nn.Module):
     """
 
     def __init__(
-        self, encoder: nn.Module, decoder: nn.Module, attention_size: int, segment_length: int | None = None
+        self,
+        encoder: SequenceNetwork,
+        decoder: SequenceNetwork,
+        attention_size: int,
+        segment_length: int | None = None,
     ) -> None:
         super().__init__()
         self.segment_length = require_segment_length("encoder-decoder", segment_length)
-        self.output_size = _output_size(decoder)
-        if _output_size(encoder) != self.output_size:
+        self.output_size = decoder.output_size
+        if encoder.output_size != self.output_size:
             raise InvalidInput(
-                f"encoder-decoder: the encoder has {_output_size(encoder)} readouts and the decoder "
+                f"encoder-decoder: the encoder has {encoder.output_size} readouts and the decoder "
                 f"{self.output_size}; the state is handed over, so build both with one size."
             )
         self.encoder = encoder
@@ -89,8 +93,9 @@ class EncoderDecoder(nn.Module):
     ) -> tuple[Decoding, Tensor]:
         """Return the decoder one token later, and the attention weights (batch, source) of this step."""
         context, weights = self.attention(at.readouts, at.memory)
-        z, state = self.decoder(torch.cat([y, context], -1)[:, None], at.state)
-        return Decoding(state, z[:, 0], at.memory), weights
+        x = torch.cat([y, context], -1)
+        state, z = self.decoder.step(x, at.state)
+        return Decoding(state, self.decoder.leaving(z, x), at.memory), weights
 
     def forward(
         self,
@@ -116,9 +121,3 @@ class EncoderDecoder(nn.Module):
             at, _ = self.step(y[:, t], at)
             readouts.append(at.readouts)
         return at, torch.stack(readouts, 1)
-
-
-def _output_size(cell: nn.Module) -> int:
-    size = cell.output_size
-    assert isinstance(size, int)
-    return size

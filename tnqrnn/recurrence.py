@@ -1,21 +1,158 @@
-"""The loop over time of every network whose hidden state is a quantum state."""
+"""The loop over time of every recurrent network of ours; `QuantumRecurrence` for those whose state is a quantum state.
+
+A network says what its state is and what one timestep does to it. Segments, noise, sequences that end early and
+continued calls are the loop's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from backends import Backend, Circuit, InvalidInput, State, create_backend
-from backends.errors import require_number
+from backends.errors import require_positive_int
 from tnqrnn.noise import Measurement, ReadoutNoise
 from tnqrnn.segments import recomputed, require_segment_length, segments
 from tnqrnn.sequences import SequenceNetwork, require_batch, without_padding
 from tnqrnn.settings import CellSettings
+from tnqrnn.states import CellState, HiddenState, require_state
 
 _COMPLEX = {torch.float64: torch.complex128}
+
+# x (batch, input_size), the state before and its readouts -> the state after and its readouts (batch, output_size).
+Timestep = Callable[[Tensor, Any, Tensor], tuple[Any, Tensor]]
+
+
+class Recurrence(SequenceNetwork):
+    """A recurrent network that takes one timestep after the other.
+
+    With `segment_length`, a call keeps the state at the ends of segments of so many timesteps for the backward, and
+    computes the timesteps inside again (see `segments`); None, or a call that is no longer, keeps all.
+    """
+
+    def __init__(self, who: str, readout_dropout: float = 0.0, segment_length: int | None = None) -> None:
+        super().__init__(who, readout_dropout)
+        self.segment_length = require_segment_length(who, segment_length)
+
+    # What a network says of itself -----------------------------------------------------------------------------------
+
+    def initial_state(self, x: Tensor) -> HiddenState:
+        """Return the state before the first timestep of x (batch, time, input_size)."""
+        raise NotImplementedError
+
+    def require_state(self, state: Any, x: Tensor) -> None:
+        """Refuse to go on with x (batch, time, input_size) from what is no state of this network and batch."""
+        raise NotImplementedError
+
+    def read(self, state: Any) -> Tensor:
+        """Return the readouts of a state, (batch, output_size), without noise."""
+        raise NotImplementedError
+
+    def begin(self, x: Tensor) -> Timestep:
+        """Return what one timestep does, with everything computed that all timesteps of the call on `x` share."""
+        raise NotImplementedError
+
+    def measurement(self, x: Tensor) -> Measurement | None:
+        """Return what measures the readouts of the call on `x`; None where they are exact."""
+        return None
+
+    # What all of them do ---------------------------------------------------------------------------------------------
+
+    def step(self, x: Tensor, state: Any, z: Tensor | None = None) -> tuple[Any, Tensor]:
+        sequences = self.one_timestep(x)
+        measure = self.measurement(sequences)
+        state, kept = self._start(sequences, state, measure)
+        fed = kept if z is None else z
+        state, z, _ = self._advance(self.begin(sequences), sequences, range(1), state, fed, None, measure, None)
+        return state.measured(z), z
+
+    def through_time(self, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
+        """Return the readouts of every timestep, (batch, time, output_size), and the final state.
+
+        The final state keeps what was measured of it, so that every timestep is measured once: a call that continues
+        feeds back these readouts; a state without them is measured now. With `state_depolarising`, a continued state is
+        refused (InvalidInput): its age is not known.
+        """
+        measure = self.measurement(x)
+        state, z = self._start(x, state, measure)
+        timestep, pieces, parts = self.begin(x), [], segments(x.shape[1], self.segment_length)
+        for part in parts:
+            drawn = None if measure is None else measure.position()
+            state, z, readouts = recomputed(
+                self._advance, timestep, x, part, state, z, lengths, measure, drawn, when=len(parts) > 1
+            )
+            pieces.append(readouts)
+        return without_padding(torch.cat(pieces, 1), lengths), state.measured(z)
+
+    def _start(self, x: Tensor, state: Any, measure: Measurement | None) -> tuple[Any, Tensor]:
+        """Return the state in which a call begins, and the readouts (batch, output_size) that are fed back first.
+
+        Those of the state in which every sequence begins are known without noise.
+        """
+        if state is None:
+            state = self.initial_state(x)
+            return state, self.read(state)
+        self.require_state(state, x)
+        if measure is not None:
+            measure.noise.require_start(self.who)
+        if state.readouts is not None:
+            return state, state.readouts
+        z = self.read(state)
+        return state, z if measure is None else measure(z, 0)
+
+    def _advance(
+        self,
+        timestep: Timestep,
+        x: Tensor,  # (batch, time, input_size)
+        timesteps: range,
+        state: Any,
+        z: Tensor,  # (batch, output_size)
+        lengths: Tensor | None,
+        measure: Measurement | None,
+        drawn: Tensor | None,
+    ) -> tuple[Any, Tensor, Tensor]:
+        """Return state and readouts after some of the timesteps, and the readouts (batch, timesteps, output_size)."""
+        if measure is not None:
+            measure.go_back_to(drawn)
+        readouts = []
+        for t in timesteps:
+            stepped, read = timestep(x[:, t], state, z)
+            if measure is not None:
+                read = measure(read, t + 1)
+            if lengths is not None and t > 0:  # what ended stays as it was; chosen, as NaN times zero would be NaN
+                running = lengths > t
+                stepped, read = stepped.where(running, state), torch.where(running[:, None], read, z)
+            state, z = stepped, read
+            readouts.append(z)
+        return state, z, torch.stack(readouts, 1)
+
+
+class ClassicalRecurrence(Recurrence):
+    """A `Recurrence` whose state is a bundle of real tensors, each (batch, size) for the sizes in `state_sizes`."""
+
+    name: str
+
+    def __init__(
+        self, input_size: int, output_size: int, state_sizes: Sequence[int], readout_dropout: float = 0.0
+    ) -> None:
+        super().__init__(self.name, readout_dropout)
+        self.input_size = require_positive_int(self.name, "input_size", input_size)
+        self.output_size = output_size
+        self.state_sizes = tuple(state_sizes)
+
+    def initial_state(self, x: Tensor) -> CellState:
+        """Return zeros in dtype and on the device of x."""
+        return CellState(tuple(x.new_zeros(len(x), size) for size in self.state_sizes))
+
+    def require_state(self, state: Any, x: Tensor) -> None:
+        require_state(self.name, state, self.state_sizes, len(x), x)
+
+    def read(self, state: CellState) -> Tensor:
+        """Return the first tensor of the state."""
+        return state.tensors[0]
 
 
 class OnBackend(nn.Module):
@@ -78,12 +215,11 @@ class QuantumCell(OnBackend):
         return f"{self.input_size}, {self.circuit!r}, backend={self.backend_name!r}, options={self.backend_options}"
 
 
-class QuantumRecurrence(SequenceNetwork):
+class QuantumRecurrence(Recurrence):
     """A `QuantumCell` over sequences, used as torch.nn.LSTM with batch_first=True.
 
     `noise` changes the readouts, those that are fed back and those that leave alike; `readout_dropout` drops readouts
-    that leave. With `segment_length`, a call keeps the state at the ends of segments of so many timesteps for the
-    backward, and computes the timesteps inside again (see `segments`); None, or a call that is no longer, keeps all.
+    that leave.
     """
 
     def __init__(
@@ -93,36 +229,17 @@ class QuantumRecurrence(SequenceNetwork):
         readout_dropout: float = 0.0,
         segment_length: int | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(cell.name, readout_dropout, segment_length)
         if noise is not None and not isinstance(noise, ReadoutNoise):
             raise InvalidInput(f"{cell.name}: noise must be a ReadoutNoise or None, got {type(noise).__name__}.")
         self.cell = cell
         self.noise = noise if noise is not None and noise.changes_readouts else None
-        self.readout_dropout = nn.Dropout(require_number(cell.name, "dropout", readout_dropout, 0, 1))
-        self.segment_length = require_segment_length(cell.name, segment_length)
+        self.input_size, self.output_size = cell.input_size, cell.output_size
         if segment_length is not None and cell.backend_options.get("gradient") == "reversible":
             raise InvalidInput(
                 f"{cell.name}: gradient='reversible' stores no state that segment_length {segment_length} could spare; "
                 "leave one of them out."
             )
-
-    @property
-    def who(self) -> str:
-        return self.cell.name
-
-    @property
-    def weight(self) -> Tensor:
-        return self.cell.weight
-
-    @property
-    def input_size(self) -> int:  # type: ignore[override]
-        """Features per timestep."""
-        return self.cell.input_size
-
-    @property
-    def output_size(self) -> int:
-        """Readouts per timestep: 3 n_qubits."""
-        return self.cell.output_size
 
     @property
     def backend(self) -> Backend[Any]:
@@ -133,61 +250,20 @@ class QuantumRecurrence(SequenceNetwork):
         """Refuse a batch whose step does not fit the memory that is free on `device`; allocates nothing."""
         self.backend.require_memory(batch_size, device)
 
-    def through_time(self, x: Tensor, state: State | None, lengths: Tensor | None) -> tuple[Tensor, State]:
-        """Return the readouts of every timestep, (batch, time, 3 n_qubits), and the final state.
+    def initial_state(self, x: Tensor) -> State:
+        """Return |0...0> for every sequence."""
+        state: State = self.backend.initial_state(x.shape[0], x.device)
+        return state
 
-        A state of None starts from |0...0>, whose readouts are known without noise. The final state keeps what was
-        measured of it, so that every timestep is measured once: a call that continues feeds back these readouts; a
-        state without them is measured now. With `state_depolarising`, a continued state is refused (InvalidInput): its
-        age is not known.
-        """
-        measure = self.noise.of_call(x, self.training) if self.noise is not None else None
-        state, z = self._begin(x, state, measure)
-        pieces, parts = [], segments(x.shape[1], self.segment_length)
-        for timesteps in parts:
-            drawn = None if measure is None else measure.position()
-            state, z, readouts = recomputed(
-                self._advance, x, timesteps, state, z, lengths, measure, drawn, when=len(parts) > 1
-            )
-            pieces.append(readouts)
-        return self.readout_dropout(without_padding(torch.cat(pieces, 1), lengths)), state.measured(z)
+    def require_state(self, state: Any, x: Tensor) -> None:
+        self.backend.require_state(state)
+        require_batch(self.who, x, state.batch_size)
 
-    def _begin(self, x: Tensor, state: State | None, measure: Measurement | None) -> tuple[State, Tensor]:
-        """Return the state in which a call begins, and the readouts (batch, 3 n_qubits) that its angles follow from."""
-        backend = self.backend
-        if state is None:
-            state = backend.initial_state(x.shape[0], x.device)
-            return state, backend.readout(state)
-        backend.require_state(state)
-        require_batch(self.cell.name, x, state.batch_size)
-        if measure is not None:
-            measure.noise.require_start(self.cell.name)
-        if state.readouts is not None:
-            return state, state.readouts
-        z = backend.readout(state)
-        return state, z if measure is None else measure(z, 0)
+    def read(self, state: State) -> Tensor:
+        return self.backend.readout(state)
 
-    def _advance(
-        self,
-        x: Tensor,  # (batch, time, input_size)
-        timesteps: range,
-        state: State,
-        z: Tensor,  # (batch, 3 n_qubits)
-        lengths: Tensor | None,
-        measure: Measurement | None,
-        drawn: Tensor | None,
-    ) -> tuple[State, Tensor, Tensor]:
-        """Return state and readouts after some of the timesteps, and the readouts (batch, timesteps, 3 n_qubits)."""
-        if measure is not None:
-            measure.go_back_to(drawn)
-        readouts = []
-        for t in timesteps:
-            stepped, read = self.cell(x[:, t], state, z)
-            if measure is not None:
-                read = measure(read, t + 1)
-            if lengths is not None and t > 0:  # what ended stays as it was
-                running = lengths > t
-                stepped, read = stepped.where(running, state), torch.where(running[:, None], read, z)
-            state, z = stepped, read
-            readouts.append(z)
-        return state, z, torch.stack(readouts, 1)
+    def begin(self, x: Tensor) -> Timestep:
+        return self.cell
+
+    def measurement(self, x: Tensor) -> Measurement | None:
+        return self.noise.of_call(x, self.training) if self.noise is not None else None

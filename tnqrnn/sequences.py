@@ -8,25 +8,48 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from backends.errors import InvalidInput, require_tensor
+from backends.errors import InvalidInput, require_number, require_tensor
 
 _INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8)
 
 
 class SequenceNetwork(nn.Module):
-    """A recurrent network called `(x, state, lengths) -> (z, state)`; a subclass says how it goes through time."""
+    """A recurrent network called `(x, state, lengths) -> (z, state)`; a subclass says how it goes through time.
+
+    `who` is the name in which it refuses. `readout_dropout` drops readouts that leave, not those that are fed back.
+    """
 
     input_size: int
+    output_size: int
 
-    @property
-    def who(self) -> str:
-        """The name in which the network refuses."""
-        raise NotImplementedError
+    def __init__(self, who: str, readout_dropout: float = 0.0) -> None:
+        super().__init__()
+        self.who = who
+        self.readout_dropout = nn.Dropout(require_number(who, "dropout", readout_dropout, 0, 1))
 
     @property
     def weight(self) -> Tensor:
         """A parameter whose dtype and device are those of the network."""
+        return next(self.parameters())
+
+    def step(
+        self,
+        x: Tensor,  # (batch, input_size)
+        state: Any,
+        z: Tensor | None = None,  # (batch, output_size), the readouts of `state`; None: what it keeps of them
+    ) -> tuple[Any, Tensor]:
+        """Take one timestep; return the state after it, and its readouts (batch, output_size) as they are fed back.
+
+        A state of None is that in which every sequence begins. Law: with exact readouts, `leaving(z, x)` of the steps
+        over x (batch, time, input_size) are the readouts of `forward`, but for what dropout draws. With noise in
+        evaluation the draws follow from x, so those of a step are other draws than those of the whole sequence.
+        """
         raise NotImplementedError
+
+    def leaving(self, z: Tensor, x: Tensor) -> Tensor:
+        """Return readouts z as the head sees them: with dropout, and in the dtype of the input x."""
+        dropped: Tensor = self.readout_dropout(z)
+        return dropped.to(x.dtype)
 
     def through_time(self, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
         """Return the readouts of every timestep and the final state; x is checked, and zero in its padding."""
@@ -56,7 +79,17 @@ class SequenceNetwork(nn.Module):
             raise InvalidInput(f"{self.who}: x has NaN or infinite entries; clean the data first.")
         here = None if lengths is None else lengths.to(x.device)
         z, state = self.through_time(counted.to(self.weight.dtype), state, here)
-        return z.to(x.dtype), state
+        return self.leaving(z, x), state
+
+    def one_timestep(
+        self,
+        x: Tensor,  # (batch, input_size)
+    ) -> Tensor:  # (batch, 1, input_size)
+        """Return x as sequences of one timestep, in the dtype of the parameters; refuses what cannot be read."""
+        require_tensor(self.who, "x", x)
+        sequences = x.unsqueeze(1)
+        require_sequences(self.who, sequences, None, self.input_size, self.weight)
+        return sequences.to(self.weight.dtype)
 
 
 def require_sequences(

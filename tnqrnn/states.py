@@ -1,9 +1,10 @@
-"""`CellState`: the hidden state of a cell that holds no qubits, handled like the state of a backend."""
+"""`HiddenState`, what every recurrent network hands on, and `CellState`, that of a cell without a quantum state."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -13,24 +14,57 @@ from backends.errors import InvalidInput
 Index = int | slice | Sequence[int] | Tensor
 
 
+class HiddenState(Protocol):
+    """The state between two timesteps: a `backends.State` or a `CellState`. Immutable; autograd flows through it.
+
+    `detach` cuts it from the graph (truncated backpropagation through time), `to` moves it to another device, an index
+    chooses samples (the batch axis stays), and `where` takes per sample this state where `mask` (batch,) is true and
+    `other` elsewhere. `measured` keeps the readouts (batch, output_size) of a state that would have to be measured
+    again for them.
+    """
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]: ...  # each with the batch as its leading axis
+
+    @property
+    def readouts(self) -> Tensor | None: ...
+
+    @property
+    def batch_size(self) -> int: ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def detach(self) -> Self: ...
+
+    def to(self, device: torch.device | str) -> Self: ...
+
+    def __getitem__(self, index: Index) -> Self: ...
+
+    def where(self, mask: Tensor, other: Self) -> Self: ...
+
+    def measured(self, readouts: Tensor | None) -> Self: ...
+
+
 @dataclass(frozen=True, eq=False)
 class CellState:
-    """Real tensors, each with the batch as its leading axis. Immutable; autograd flows through them."""
+    """Real tensors, each with the batch as its leading axis. Its readouts follow from them, so it keeps none."""
 
     tensors: tuple[Tensor, ...]
+    readouts: ClassVar[None] = None
 
     @property
     def batch_size(self) -> int:
-        """Number of samples."""
         return self.tensors[0].shape[0]
 
     @property
     def device(self) -> torch.device:
-        """Where the tensors live."""
         return self.tensors[0].device
 
+    def measured(self, readouts: Tensor | None) -> CellState:
+        return self
+
     def detach(self) -> CellState:
-        """Return the same state, cut from the autograd graph (truncated backpropagation through time)."""
         return CellState(tuple(tensor.detach() for tensor in self.tensors))
 
     def to(self, where: torch.device | str | torch.dtype) -> CellState:
@@ -38,7 +72,6 @@ class CellState:
         return CellState(tuple(tensor.to(where) for tensor in self.tensors))
 
     def __getitem__(self, index: Index) -> CellState:
-        """Return the samples chosen by an integer, a slice, a list or a tensor of integers or booleans."""
         numbers = torch.arange(self.batch_size, device=self.device)
         chosen = index if isinstance(index, slice) else torch.as_tensor(index, device=self.device)
         try:
@@ -51,7 +84,6 @@ class CellState:
         return CellState(tuple(tensor[numbers] for tensor in self.tensors))
 
     def where(self, mask: Tensor, other: CellState) -> CellState:
-        """Return per sample this state where `mask` (batch,) is true, `other` elsewhere."""
         pairs = zip(self.tensors, other.tensors, strict=True)
         return CellState(tuple(torch.where(mask.reshape(-1, *[1] * (a.dim() - 1)), a, b) for a, b in pairs))
 

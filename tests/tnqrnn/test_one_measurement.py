@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from backends import Backend
 from lightning_modules.tasks.language_modelling.carried_state import plain, restored
 from tnqrnn import QRNN, ReadoutNoise
 from tnqrnn.cells import create_cell
 from tnqrnn.encoder_decoder import EncoderDecoder
+from tnqrnn.sequences import SequenceNetwork
 
 BATCH, SOURCE, TARGET, FEATURES = 3, 4, 3, 2
 NOISES: dict[str, dict[str, Any]] = {
@@ -38,7 +39,7 @@ def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def cell(name: str, noise: str, backend: str, features: int = FEATURES) -> nn.Module:
+def cell(name: str, noise: str, backend: str, features: int = FEATURES) -> SequenceNetwork:
     return create_cell(name, features, n_qubits=3, angle_scale=1.0, **NOISES[noise], **BACKENDS[backend])
 
 
@@ -101,6 +102,21 @@ def test_two_calls_draw_what_one_call_draws(noise: str, backend: str) -> None:
     first, state = model(x[:, :2])
     second, _ = model(x[:, 2:], state.detach())
     assert torch.equal(torch.cat([first, second], 1), whole)
+
+
+def test_single_steps_draw_what_one_call_draws(noise: str, backend: str) -> None:
+    torch.manual_seed(0)
+    model = cell("qrnn", noise, backend)
+    x, _ = sequences()
+    torch.manual_seed(5)
+    whole, last = model(x)
+    torch.manual_seed(5)
+    state, pieces = None, []
+    for t in range(SOURCE):
+        state, z = model.step(x[:, t], state)
+        pieces.append(z)
+    assert torch.equal(torch.stack(pieces, 1), whole)
+    assert torch.equal(state.readouts, last.readouts)
 
 
 def test_a_sequence_that_ended_hands_on_its_last_outcomes(noise: str) -> None:

@@ -14,15 +14,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tnqrnn.cells.stepped import Step, SteppedCell
 from tnqrnn.controllers import Controller
+from tnqrnn.recurrence import ClassicalRecurrence, Timestep
 from tnqrnn.settings import CONTROLLER, SIZE, CellSettings, settled
 from tnqrnn.states import CellState
 
 USES = SIZE | CONTROLLER - {"sequence_length"}
 
 
-class ControllerOnly(SteppedCell):
+class ControllerOnly(ClassicalRecurrence):
     """A controller that feeds its own outputs back; see the module for its formula.
 
     Arguments: `input_size` features per timestep, and those of `CellSettings` that it uses: the controller's, and
@@ -40,9 +40,9 @@ class ControllerOnly(SteppedCell):
         super().__init__(input_size, readouts, [readouts])
         self.controller = Controller(input_size + readouts, readouts, settings, self.name)
 
-    def begin(self, x: Tensor) -> Step:
-        def step(x_t: Tensor, state: CellState) -> tuple[CellState, Tensor]:
-            z = torch.tanh(self.controller(torch.cat([x_t, *state.tensors], -1)))
-            return CellState((z,)), z
+    def begin(self, x: Tensor) -> Timestep:
+        def timestep(x_t: Tensor, state: CellState, z: Tensor) -> tuple[CellState, Tensor]:
+            z = torch.tanh(self.controller(torch.cat([x_t, z], -1)))
+            return CellState((z,)).to(x.dtype), z
 
-        return step
+        return timestep

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from backends.errors import require_choice, require_number, require_positive_int
+from backends.errors import require_choice, require_positive_int
 from tnqrnn.room import require_room
 from tnqrnn.sequences import SequenceNetwork
 from tnqrnn.settings import SIZE, CellSettings
@@ -32,24 +32,17 @@ class GatedRNN(SequenceNetwork):
     """
 
     def __init__(self, input_size: int, settings: CellSettings) -> None:
-        super().__init__()
         kind, hidden_size = require_choice("GatedRNN", "cell", settings.cell, KINDS), settings.units
+        super().__init__(kind, settings.dropout)
         self.kind, self.output_size = kind, hidden_size
         self.input_size = require_positive_int(kind, "input_size", input_size)
-        self.dropout = nn.Dropout(require_number(kind, "dropout", settings.dropout, 0, 1))
         require_room(kind, hidden_size * (input_size + hidden_size), "Use a smaller hidden_size, or fewer qubits.")
         network, options = KINDS[kind]
         self.network = network(input_size=input_size, hidden_size=hidden_size, batch_first=True, **options)
 
-    @property
-    def who(self) -> str:
-        return self.kind
-
-    @property
-    def weight(self) -> Tensor:
-        weight = self.network.weight_ih_l0
-        assert isinstance(weight, Tensor)
-        return weight
+    def step(self, x: Tensor, state: CellState | None, z: Tensor | None = None) -> tuple[CellState, Tensor]:
+        readouts, state = self.through_time(self.one_timestep(x), state, None)
+        return state, readouts[:, 0]
 
     def through_time(self, x: Tensor, state: CellState | None, lengths: Tensor | None) -> tuple[Tensor, CellState]:
         start = self._unwrap(state, x)
@@ -61,7 +54,7 @@ class GatedRNN(SequenceNetwork):
                 packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
                 steps, last = self.network(packed, start)
                 z, _ = pad_packed_sequence(steps, batch_first=True, total_length=x.shape[1])
-        return self.dropout(z), self._wrap(last).to(x.dtype)
+        return z, self._wrap(last).to(x.dtype)
 
     def _unwrap(self, state: CellState | None, x: Tensor) -> Any:
         """Return the state in torch's form: (1, batch, hidden_size), or a pair of them for an LSTM."""

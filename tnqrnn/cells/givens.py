@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from backends.errors import InvalidInput, require_positive_int
-from tnqrnn.cells.stepped import Step, SteppedCell
 from tnqrnn.controllers import Controller
+from tnqrnn.recurrence import ClassicalRecurrence, Timestep
 from tnqrnn.settings import CONTROLLER, SIZE, CellSettings, settled
 from tnqrnn.states import CellState
 
@@ -30,7 +30,7 @@ USES = SIZE | CONTROLLER | {"hidden_size", "n_layers"}
 Pairs = list[tuple[int, int]]
 
 
-class ControlledRotations(SteppedCell):
+class ControlledRotations(ClassicalRecurrence):
     """A controller that rotates a real unit vector; see the module for its formula.
 
     Arguments: `input_size` features per timestep, and those of `CellSettings` that it uses: the controller's;
@@ -55,17 +55,23 @@ class ControlledRotations(SteppedCell):
         self.stage_sizes = [len(pairs) for pairs in stages]
         self.stages = nn.ModuleList(GivensStage(pairs, entries) for pairs in stages)
 
-    def initial_state(self, batch_size: int, like: Tensor) -> CellState:
+    def initial_state(self, x: Tensor) -> CellState:
+        """Return the vector whose entries are all the same."""
         [entries] = self.state_sizes
-        return CellState((like.new_full((batch_size, entries), 1 / math.sqrt(entries)),))
+        return CellState((x.new_full((len(x), entries), 1 / math.sqrt(entries)),))
 
-    def begin(self, x: Tensor) -> Step:
-        def step(x_t: Tensor, state: CellState) -> tuple[CellState, Tensor]:
-            (v,) = state.tensors
-            v = self.rotate(v, self.controller(torch.cat([x_t, self._read(v)], -1)))
-            return CellState((v,)), self._read(v)
+    def read(self, state: CellState) -> Tensor:
+        """Return the first 3 n_qubits entries, times the root of the number of all."""
+        [v] = state.tensors
+        return math.sqrt(v.shape[1]) * v[:, : self.output_size]
 
-        return step
+    def begin(self, x: Tensor) -> Timestep:
+        def timestep(x_t: Tensor, state: CellState, z: Tensor) -> tuple[CellState, Tensor]:
+            [v] = state.tensors
+            rotated = CellState((self.rotate(v, self.controller(torch.cat([x_t, z], -1))),)).to(x.dtype)
+            return rotated, self.read(rotated)
+
+        return timestep
 
     def rotate(
         self,
@@ -77,9 +83,6 @@ class ControlledRotations(SteppedCell):
         for k, part in enumerate(angles.split(sizes, 1)):
             v = self.stages[k % len(self.stages)](v, part)
         return v
-
-    def _read(self, v: Tensor) -> Tensor:
-        return math.sqrt(v.shape[1]) * v[:, : self.output_size]
 
 
 class GivensStage(nn.Module):

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tnqrnn.cells.stepped import Step, SteppedCell
+from tnqrnn.recurrence import ClassicalRecurrence, Timestep
 from tnqrnn.room import require_room
 from tnqrnn.sequences import at_least_single
 from tnqrnn.settings import SIZE, CellSettings, settled
@@ -25,7 +25,7 @@ USES = SIZE | {"hidden_size"}
 _LARGEST_FIRST_BIAS = 0.01  # as in expRNN
 
 
-class OrthogonalRNN(SteppedCell):
+class OrthogonalRNN(ClassicalRecurrence):
     """An orthogonal recurrent network; see the module for its formula.
 
     Arguments: `input_size` features per timestep, and of `CellSettings` `hidden_size` units, which are also the
@@ -61,13 +61,13 @@ class OrthogonalRNN(SteppedCell):
         rotation: Tensor = torch.linalg.matrix_exp(above - above.T)
         return rotation.to(self.skew.dtype)
 
-    def begin(self, x: Tensor) -> Step:
+    def begin(self, x: Tensor) -> Timestep:
         transposed = self.rotation().T
 
-        def step(x_t: Tensor, state: CellState) -> tuple[CellState, Tensor]:
+        def timestep(x_t: Tensor, state: CellState, z: Tensor) -> tuple[CellState, Tensor]:
             (h,) = state.tensors
             turned = h @ transposed + self.drive(x_t)
             h = turned.sign() * torch.relu(turned.abs() + self.bias)
-            return CellState((h,)), h
+            return CellState((h,)).to(x.dtype), h
 
-        return step
+        return timestep

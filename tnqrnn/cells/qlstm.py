@@ -24,8 +24,7 @@ from torch import Tensor, nn
 
 from backends import Backend, Circuit
 from backends.errors import require_positive_int
-from tnqrnn.cells.stepped import Step, SteppedCell
-from tnqrnn.recurrence import OnBackend
+from tnqrnn.recurrence import ClassicalRecurrence, OnBackend, Timestep
 from tnqrnn.room import require_room
 from tnqrnn.settings import QUANTUM, SIZE, CellSettings, settled
 from tnqrnn.states import CellState
@@ -34,7 +33,7 @@ USES = SIZE | QUANTUM | {"hidden_size", "n_layers"}
 GATES = 4  # forget, input, candidate, output
 
 
-class QLSTM(SteppedCell):
+class QLSTM(ClassicalRecurrence):
     """A quantum LSTM; see the module for its formula.
 
     Arguments: `input_size` features per timestep, and those of `CellSettings` that it uses: `hidden_size` units h,
@@ -59,19 +58,19 @@ class QLSTM(SteppedCell):
         """Refuse a batch whose four circuits do not fit the memory that is free on `device`."""
         self.gates.backend.require_memory(GATES * batch_size, device)
 
-    def begin(self, x: Tensor) -> Step:
+    def begin(self, x: Tensor) -> Timestep:
         measure = self.noise.of_call(x, self.training)
 
-        def step(x_t: Tensor, state: CellState) -> tuple[CellState, Tensor]:
+        def timestep(x_t: Tensor, state: CellState, z: Tensor) -> tuple[CellState, Tensor]:
             h, c = state.tensors
             q = self.gates(self.encode(torch.cat([h, x_t], -1)))
             gates = self.decode((measure(q, 1) if measure is not None else q).to(x.dtype))
             forget, write, candidate, output = gates.unbind(0)
             c = forget.sigmoid() * c + write.sigmoid() * candidate.tanh()
             h = output.sigmoid() * c.tanh()
-            return CellState((h, c)), h
+            return CellState((h, c)).to(x.dtype), h
 
-        return step
+        return timestep
 
 
 class GateCircuits(OnBackend):

@@ -6,15 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import nn
-
 from backends.errors import InvalidInput, require_choice, require_positive_int
 from tnqrnn import qrnn
 from tnqrnn.cells import controller_only, gated, givens, orthogonal, qlstm, qrb
 from tnqrnn.cells.reservoir import Reservoir
+from tnqrnn.sequences import SequenceNetwork
 from tnqrnn.settings import CELL_SETTINGS, CONTROLLER, SIZE, CellSettings, settled
 
-Build = Callable[[int, CellSettings], nn.Module]
+Build = Callable[[int, CellSettings], SequenceNetwork]
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ CELLS: dict[str, CellFamily] = {
 }
 
 
-def create_cell(name: str, input_size: int, settings: CellSettings | None = None, **given: Any) -> nn.Module:
+def create_cell(name: str, input_size: int, settings: CellSettings | None = None, **given: Any) -> SequenceNetwork:
     """Return the recurrent cell called `name` for `input_size` features per timestep.
 
     Every cell is called `(x (batch, time, input_size), state=None, lengths=None) -> (z (batch, time, output_size),

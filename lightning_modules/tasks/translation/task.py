@@ -29,7 +29,7 @@ from lightning_modules.tasks.translation.decoding import beam_search
 from lightning_modules.tasks.translation.scores import TranslationScores
 from tnqrnn.encoder_decoder import Decoding, EncoderDecoder
 from tnqrnn.room import require_room
-from tnqrnn.sequences import at_least_single
+from tnqrnn.sequences import SequenceNetwork, at_least_single
 
 DRAWN = 4  # attention maps in the picture
 
@@ -77,9 +77,8 @@ class Translator(SequenceTask):
     def build_cell(self, features: int | None = None) -> nn.Module:
         """Return encoder, decoder and attention; all of it counts as the cell's parameters."""
         embedded = self.hparams["embedding_size"]
-        encoder = super().build_cell(embedded)
-        size = cast(int, encoder.output_size)
-        decoder = super().build_cell(embedded + size)
+        encoder = cast(SequenceNetwork, super().build_cell(embedded))
+        decoder = cast(SequenceNetwork, super().build_cell(embedded + encoder.output_size))
         return EncoderDecoder(encoder, decoder, self.hparams["attention_size"], self.hparams["segment_length"])
 
     def build_scores(self, classes: int) -> MetricCollection:

@@ -14,6 +14,7 @@ from tests.backends.cases import largest
 from tests.backends.test_refusals import refused
 from tests.tolerances import DIFFERENCE, DIFFERENCE_STEP
 from tnqrnn.cells import CELLS, create_cell
+from tnqrnn.sequences import SequenceNetwork
 
 BATCH, TIME, FEATURES = 3, 4, 2
 LENGTHS = torch.tensor([2, TIME, 1])
@@ -21,7 +22,7 @@ LENGTHS = torch.tensor([2, TIME, 1])
 ROUNDING = 1e-5
 
 
-def build(name: str, seed: int = 0, **settings: Any) -> nn.Module:
+def build(name: str, seed: int = 0, **settings: Any) -> SequenceNetwork:
     torch.manual_seed(seed)
     small = {"n_qubits": 2, "controller_width": 3, "angle_scale": 1.0} | settings
     return create_cell(name, FEATURES, **{key: value for key, value in small.items() if key in CELLS[name].settings})
@@ -57,6 +58,27 @@ def test_continuing_equals_one_call(name: str, x: Tensor) -> None:
     # Not equal to the last bit: torch's LSTM and GRU multiply the inputs of all timesteps at once.
     assert largest(torch.cat(pieces, 1) - whole) <= ROUNDING
     assert all(largest(a - b) <= ROUNDING for a, b in zip(state.tensors, last.tensors, strict=True))
+
+
+def test_single_steps_equal_one_call(name: str, x: Tensor) -> None:
+    cell = build(name, dropout=0.5).eval()
+    whole, last = cell(x)
+    for feeds_back in (False, True):
+        state, z, pieces = None, None, []
+        for t in range(TIME):
+            state, z = cell.step(x[:, t], state, z if feeds_back else None)
+            pieces.append(cell.leaving(z, x))
+        assert largest(torch.stack(pieces, 1) - whole) <= ROUNDING
+        assert all(largest(a - b) <= ROUNDING for a, b in zip(state.tensors, last.tensors, strict=True))
+
+
+def test_a_step_feeds_back_what_dropout_would_drop(name: str, x: Tensor) -> None:
+    cell = build(name, dropout=0.5)
+    if isinstance(cell.get_submodule("readout_dropout"), nn.Dropout) and cell.readout_dropout.p > 0:
+        (state, z), (_, again) = (cell.step(x[:, 0], None) for _ in range(2))
+        assert torch.equal(z, again)
+        assert not torch.equal(cell.leaving(z, x), z)
+        assert largest(cell.step(x[:, 1], state, z)[1] - cell.step(x[:, 1], state)[1]) <= ROUNDING
 
 
 def test_chosen_samples_continue_alone(name: str, x: Tensor) -> None:
@@ -201,6 +223,10 @@ def test_wrong_inputs_are_refused_in_the_name_of_the_cell(name: str, x: Tensor) 
     refused(lambda: cell(x, lengths=torch.tensor([0, 1, 2])), who, "lengths")
     refused(lambda: cell(x[:2], cell(x)[1]), "3", "2", "state")
     refused(lambda: cell(x, 7), "state", "int")
+    refused(lambda: cell.step(x, None), who, "input_size=2")
+    refused(lambda: cell.step(x[:, 0, :1], None), who, "input_size=2")
+    refused(lambda: cell.step(x[:, 0], 7), "state", "int")
+    refused(lambda: cell.step(x[:2, 0], cell(x)[1]), "3", "2", "state")
 
 
 @pytest.mark.parametrize("wrong", [{"n_qubits": 0}, {"dropout": 1.0}, {"n_qubits": 2.0}])
