@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from backends import Circuit, InvalidInput
+from backends import Circuit, InvalidInput, State
 from backends.errors import require_number, require_positive_int
 from tnqrnn.ansatz import Ansatz
 from tnqrnn.controllers import Controller
@@ -45,6 +45,13 @@ class QRNNCell(QuantumCell):
         circuit = circuit_of("QRNN", ansatz)
         if circuit.n_angles == 0:
             raise InvalidInput("QRNN: the circuit has no parametrised gate, so there is nothing to control; add one.")
+        self.keep = bool(settings.keep)
+        fixed = [gate for gate in circuit.gates if not gate.slots]
+        if self.keep and fixed:
+            raise InvalidInput(
+                f"QRNN: with keep, angles of zero leave the state as it is, but {fixed[0].name} on qubits "
+                f"{fixed[0].qubits} has no angle and acts all the same; use gates with angles, or leave keep out."
+            )
         self.output_size = 3 * circuit.n_qubits
         self.controller = Controller(input_size + self.output_size, circuit.n_angles, settings)
         self.angle_scale = self.controller.angle_scale
@@ -65,7 +72,15 @@ class QRNNCell(QuantumCell):
         """Return the angles in radians that the controller chooses for one timestep."""
         features = torch.cat([x, z.to(x.dtype)], -1)
         angles: Tensor = self.controller(features)
+        if self.keep:
+            angles = torch.where(x.any(-1, keepdim=True), angles, 0)
         return angles.to(self.backend.real_dtype)
+
+    def forward(self, x: Tensor, state: State, z: Tensor) -> tuple[State, Tensor]:
+        stepped, read = super().forward(x, state, z)
+        if self.keep:  # chosen: an MPS comes out of a circuit of zero angles rounded, and truncated if it has to be
+            stepped = stepped.where(x.any(-1), state)
+        return stepped, read
 
 
 class QRNN(QuantumRecurrence):

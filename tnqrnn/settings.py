@@ -35,6 +35,8 @@ class CellSettings:
         angle_scale: Factor on all angles of the circuit; by default it shrinks with qubits, layers and length.
         precession: Angle in radians by which the last qubit turns about z at every timestep at the start, and qubit k
             by (k + 1) / n_qubits of it, so that the state tells the age of an input; 0 turns none.
+        keep: Whether an input whose features are all zero leaves the state as it is: its angles are zero, and every
+            gate must have angles. Null for no.
         sequence_length: Timesteps, if they are known, for the default of angle_scale.
         backend: How the hidden state is held: statevector (exact), mps (truncated) or auto (chooses, says why).
         backend_options: Settings of the backend, such as {"max_bond": 16}.
@@ -60,6 +62,7 @@ class CellSettings:
     dropout: float = 0.0
     angle_scale: float | None = None
     precession: float = 0.0
+    keep: bool | None = None  # not false: runs are named after their settings, but for what is null
     sequence_length: int | None = None
     backend: str = "statevector"
     backend_options: Mapping[str, Any] | None = None
