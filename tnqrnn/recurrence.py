@@ -13,10 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from backends import Backend, Circuit, InvalidInput, State, create_backend
-from backends.errors import require_positive_int
 from tnqrnn.noise import Measurement, ReadoutNoise
 from tnqrnn.segments import recomputed, require_segment_length, segments
-from tnqrnn.sequences import SequenceNetwork, require_batch, without_padding
+from tnqrnn.sequences import SequenceNetwork, without_padding
 from tnqrnn.settings import CellSettings
 from tnqrnn.states import CellState, HiddenState, require_state
 
@@ -29,45 +28,49 @@ Timestep = Callable[[Tensor, Any, Tensor], tuple[Any, Tensor]]
 class Recurrence(SequenceNetwork):
     """A recurrent network that takes one timestep after the other.
 
-    With `segment_length`, a call keeps the state at the ends of segments of so many timesteps for the backward, and
-    computes the timesteps inside again (see `segments`); None, or a call that is no longer, keeps all.
+    The state is a bundle of real tensors, each (batch, size) for the sizes in `state_sizes`, unless a subclass says
+    otherwise. With `segment_length`, a call keeps the state at the ends of segments of so many timesteps for the
+    backward, and computes the timesteps inside again (see `segments`); None, or a call that is no longer, keeps all.
     """
 
-    def __init__(self, who: str, readout_dropout: float = 0.0, segment_length: int | None = None) -> None:
-        super().__init__(who, readout_dropout)
+    def __init__(
+        self,
+        who: str,
+        input_size: int,
+        output_size: int,
+        state_sizes: Sequence[int],
+        *,
+        readout_dropout: float = 0.0,
+        segment_length: int | None = None,
+    ) -> None:
+        super().__init__(who, input_size, output_size, readout_dropout)
+        self.state_sizes = tuple(state_sizes)
         self.segment_length = require_segment_length(who, segment_length)
 
     # What a network says of itself -----------------------------------------------------------------------------------
 
-    def initial_state(self, x: Tensor) -> HiddenState:
-        """Return the state before the first timestep of x (batch, time, input_size)."""
-        raise NotImplementedError
-
-    def require_state(self, state: Any, x: Tensor) -> None:
-        """Refuse to go on with x (batch, time, input_size) from what is no state of this network and batch."""
-        raise NotImplementedError
-
-    def read(self, state: Any) -> Tensor:
-        """Return the readouts of a state, (batch, output_size), without noise."""
-        raise NotImplementedError
-
     def begin(self, x: Tensor) -> Timestep:
         """Return what one timestep does, with everything computed that all timesteps of the call on `x` share."""
         raise NotImplementedError
+
+    def initial_state(self, x: Tensor) -> HiddenState:
+        """Return the state before the first timestep of x (batch, time, input_size): zeros, by default."""
+        return CellState(tuple(x.new_zeros(len(x), size) for size in self.state_sizes))
+
+    def require_state(self, state: Any, x: Tensor) -> None:
+        """Refuse to go on with x (batch, time, input_size) from what is no state of this network and batch."""
+        require_state(self.who, state, self.state_sizes, len(x), x)
+
+    def read(self, state: Any) -> Tensor:
+        """Return the readouts of a state, (batch, output_size), without noise: its first tensor, by default."""
+        readouts: Tensor = state.tensors[0]
+        return readouts
 
     def measurement(self, x: Tensor) -> Measurement | None:
         """Return what measures the readouts of the call on `x`; None where they are exact."""
         return None
 
     # What all of them do ---------------------------------------------------------------------------------------------
-
-    def step(self, x: Tensor, state: Any, z: Tensor | None = None) -> tuple[Any, Tensor]:
-        sequences = self.one_timestep(x)
-        measure = self.measurement(sequences)
-        state, kept = self._start(sequences, state, measure)
-        fed = kept if z is None else z
-        state, z, _ = self._advance(self.begin(sequences), sequences, range(1), state, fed, None, measure, None)
-        return state.measured(z), z
 
     def through_time(self, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
         """Return the readouts of every timestep, (batch, time, output_size), and the final state.
@@ -128,31 +131,6 @@ class Recurrence(SequenceNetwork):
             state, z = stepped, read
             readouts.append(z)
         return state, z, torch.stack(readouts, 1)
-
-
-class ClassicalRecurrence(Recurrence):
-    """A `Recurrence` whose state is a bundle of real tensors, each (batch, size) for the sizes in `state_sizes`."""
-
-    name: str
-
-    def __init__(
-        self, input_size: int, output_size: int, state_sizes: Sequence[int], readout_dropout: float = 0.0
-    ) -> None:
-        super().__init__(self.name, readout_dropout)
-        self.input_size = require_positive_int(self.name, "input_size", input_size)
-        self.output_size = output_size
-        self.state_sizes = tuple(state_sizes)
-
-    def initial_state(self, x: Tensor) -> CellState:
-        """Return zeros in dtype and on the device of x."""
-        return CellState(tuple(x.new_zeros(len(x), size) for size in self.state_sizes))
-
-    def require_state(self, state: Any, x: Tensor) -> None:
-        require_state(self.name, state, self.state_sizes, len(x), x)
-
-    def read(self, state: CellState) -> Tensor:
-        """Return the first tensor of the state."""
-        return state.tensors[0]
 
 
 class OnBackend(nn.Module):
@@ -229,12 +207,18 @@ class QuantumRecurrence(Recurrence):
         readout_dropout: float = 0.0,
         segment_length: int | None = None,
     ) -> None:
-        super().__init__(cell.name, readout_dropout, segment_length)
+        super().__init__(
+            cell.name,
+            cell.input_size,
+            cell.output_size,
+            state_sizes=(),
+            readout_dropout=readout_dropout,
+            segment_length=segment_length,
+        )
         if noise is not None and not isinstance(noise, ReadoutNoise):
             raise InvalidInput(f"{cell.name}: noise must be a ReadoutNoise or None, got {type(noise).__name__}.")
         self.cell = cell
         self.noise = noise if noise is not None and noise.changes_readouts else None
-        self.input_size, self.output_size = cell.input_size, cell.output_size
         if segment_length is not None and cell.backend_options.get("gradient") == "reversible":
             raise InvalidInput(
                 f"{cell.name}: gradient='reversible' stores no state that segment_length {segment_length} could spare; "
@@ -257,7 +241,11 @@ class QuantumRecurrence(Recurrence):
 
     def require_state(self, state: Any, x: Tensor) -> None:
         self.backend.require_state(state)
-        require_batch(self.who, x, state.batch_size)
+        if state.batch_size != len(x):
+            raise InvalidInput(
+                f"{self.who}: x has batch {len(x)}, the state has batch {state.batch_size}; select samples with "
+                "state[indices]."
+            )
 
     def read(self, state: State) -> Tensor:
         return self.backend.readout(state)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from backends.errors import InvalidInput, require_number, require_tensor
+from backends.errors import InvalidInput, require_number, require_positive_int, require_tensor
 
 _INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8)
 
@@ -19,32 +19,32 @@ class SequenceNetwork(nn.Module):
     `who` is the name in which it refuses. `readout_dropout` drops readouts that leave, not those that are fed back.
     """
 
-    input_size: int
-    output_size: int
-
-    def __init__(self, who: str, readout_dropout: float = 0.0) -> None:
+    def __init__(self, who: str, input_size: int, output_size: int, readout_dropout: float = 0.0) -> None:
         super().__init__()
         self.who = who
+        self.input_size = require_positive_int(who, "input_size", input_size)
+        self.output_size = output_size
         self.readout_dropout = nn.Dropout(require_number(who, "dropout", readout_dropout, 0, 1))
-
-    @property
-    def weight(self) -> Tensor:
-        """A parameter whose dtype and device are those of the network."""
-        return next(self.parameters())
 
     def step(
         self,
         x: Tensor,  # (batch, input_size)
-        state: Any,
-        z: Tensor | None = None,  # (batch, output_size), the readouts of `state`; None: what it keeps of them
+        state: Any = None,
+        z: Tensor | None = None,  # (batch, output_size)
     ) -> tuple[Any, Tensor]:
         """Take one timestep; return the state after it, and its readouts (batch, output_size) as they are fed back.
 
-        A state of None is that in which every sequence begins. Law: with exact readouts, `leaving(z, x)` of the steps
-        over x (batch, time, input_size) are the readouts of `forward`, but for what dropout draws. With noise in
-        evaluation the draws follow from x, so those of a step are other draws than those of the whole sequence.
+        A state of None is that in which every sequence begins. z are the readouts of `state`, by default those that it
+        keeps; a classical state's follow from it. Law: with exact readouts, `leaving(z, x)` of the steps over x (batch,
+        time, input_size) are the readouts of `forward`, but for what dropout draws. With noise in evaluation the draws
+        follow from x, so those of a step are other draws than those of the whole sequence.
         """
-        raise NotImplementedError
+        require_tensor(self.who, "x", x)
+        timestep = x.unsqueeze(1)
+        self._require_sequences(timestep, None)
+        known = state if z is None else state.measured(z)
+        readouts, state = self.through_time(timestep.to(self._weight.dtype), known, None)
+        return state, readouts[:, 0]
 
     def leaving(self, z: Tensor, x: Tensor) -> Tensor:
         """Return readouts z as the head sees them: with dropout, and in the dtype of the input x."""
@@ -73,51 +73,40 @@ class SequenceNetwork(nn.Module):
             padded, lengths = unpacked(self.who, x, lengths)
             z, state = SequenceNetwork.forward(self, padded, state, lengths)
             return packed_as(x, z, lengths), state
-        require_sequences(self.who, x, lengths, self.input_size, self.weight)
+        self._require_sequences(x, lengths)
         counted = without_padding(x, lengths)
         if not bool(torch.isfinite(counted).all()):
             raise InvalidInput(f"{self.who}: x has NaN or infinite entries; clean the data first.")
         here = None if lengths is None else lengths.to(x.device)
-        z, state = self.through_time(counted.to(self.weight.dtype), state, here)
+        z, state = self.through_time(counted.to(self._weight.dtype), state, here)
         return self.leaving(z, x), state
 
-    def one_timestep(
-        self,
-        x: Tensor,  # (batch, input_size)
-    ) -> Tensor:  # (batch, 1, input_size)
-        """Return x as sequences of one timestep, in the dtype of the parameters; refuses what cannot be read."""
+    @property
+    def _weight(self) -> Tensor:
+        """A parameter whose dtype and device are those of the network."""
+        return next(self.parameters())
+
+    def _require_sequences(self, x: Tensor, lengths: Tensor | None) -> None:
+        """Refuse sequences that the network cannot read: shape, dtype and device, lengths."""
         require_tensor(self.who, "x", x)
-        sequences = x.unsqueeze(1)
-        require_sequences(self.who, sequences, None, self.input_size, self.weight)
-        return sequences.to(self.weight.dtype)
-
-
-def require_sequences(
-    who: str,
-    x: Tensor,  # (batch, time, input_size)
-    lengths: Tensor | None,  # (batch,)
-    input_size: int,
-    weight: Tensor,
-) -> None:
-    """Refuse sequences that a network cannot read: shape, dtype and device of `weight`, lengths."""
-    require_tensor(who, "x", x)
-    if x.dim() != 3 or x.shape[2] != input_size or 0 in x.shape:
-        raise InvalidInput(
-            f"{who}: x must have shape (batch, time, input_size={input_size}) and must not be empty, got "
-            f"{tuple(x.shape)}."
-        )
-    # Within autocast a layer before this one may have run in half precision.
-    same = x.dtype == weight.dtype or (x.is_floating_point() and torch.is_autocast_enabled(x.device.type))
-    if not same or x.device != weight.device:
-        raise InvalidInput(
-            f"{who}: x is {x.dtype} on {x.device}, the model is {weight.dtype} on {weight.device}; convert one of "
-            "them with .to()."
-        )
-    if lengths is not None and not _fits(lengths, x):
-        raise InvalidInput(
-            f"{who}: lengths must be a tensor of {x.shape[0]} integers from 1 to {x.shape[1]} timesteps, got "
-            f"{str(lengths)[:100]}."
-        )
+        if x.dim() != 3 or x.shape[2] != self.input_size or 0 in x.shape:
+            raise InvalidInput(
+                f"{self.who}: x must have shape (batch, time, input_size={self.input_size}) and must not be empty, got "
+                f"{tuple(x.shape)}."
+            )
+        weight = self._weight
+        # Within autocast a layer before this one may have run in half precision.
+        same = x.dtype == weight.dtype or (x.is_floating_point() and torch.is_autocast_enabled(x.device.type))
+        if not same or x.device != weight.device:
+            raise InvalidInput(
+                f"{self.who}: x is {x.dtype} on {x.device}, the model is {weight.dtype} on {weight.device}; convert "
+                "one of them with .to()."
+            )
+        if lengths is not None and not _fits(lengths, x):
+            raise InvalidInput(
+                f"{self.who}: lengths must be a tensor of {x.shape[0]} integers from 1 to {x.shape[1]} timesteps, got "
+                f"{str(lengths)[:100]}."
+            )
 
 
 def without_padding(
@@ -149,14 +138,6 @@ def packed_as(like: PackedSequence, z: Tensor, lengths: Tensor) -> PackedSequenc
 def at_least_single(dtype: torch.dtype) -> torch.dtype:
     """Return the dtype for what half precision is too coarse for; single and double precision stay as they are."""
     return torch.promote_types(dtype, torch.float32)
-
-
-def require_batch(who: str, x: Tensor, batch_size: int) -> None:
-    """Refuse a state of another batch than the sequences."""
-    if batch_size != x.shape[0]:
-        raise InvalidInput(
-            f"{who}: x has batch {x.shape[0]}, the state has batch {batch_size}; select samples with state[indices]."
-        )
 
 
 def _fits(lengths: object, x: Tensor) -> bool:

@@ -15,14 +15,14 @@ import torch
 from torch import Tensor
 
 from tnqrnn.controllers import Controller
-from tnqrnn.recurrence import ClassicalRecurrence, Timestep
+from tnqrnn.recurrence import Recurrence, Timestep
 from tnqrnn.settings import CONTROLLER, SIZE, CellSettings, settled
 from tnqrnn.states import CellState
 
 USES = SIZE | CONTROLLER - {"sequence_length"}
 
 
-class ControllerOnly(ClassicalRecurrence):
+class ControllerOnly(Recurrence):
     """A controller that feeds its own outputs back; see the module for its formula.
 
     Arguments: `input_size` features per timestep, and those of `CellSettings` that it uses: the controller's, and
@@ -37,7 +37,7 @@ class ControllerOnly(ClassicalRecurrence):
         if settings.angle_scale is None:
             settings = replace(settings, angle_scale=1.0)
         readouts = settings.readouts
-        super().__init__(input_size, readouts, [readouts])
+        super().__init__(self.name, input_size, readouts, [readouts])
         self.controller = Controller(input_size + readouts, readouts, settings, self.name)
 
     def begin(self, x: Tensor) -> Timestep:

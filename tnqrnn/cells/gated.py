@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from backends.errors import require_choice, require_positive_int
+from backends.errors import require_choice
 from tnqrnn.room import require_room
 from tnqrnn.sequences import SequenceNetwork
 from tnqrnn.settings import SIZE, CellSettings
@@ -33,16 +33,11 @@ class GatedRNN(SequenceNetwork):
 
     def __init__(self, input_size: int, settings: CellSettings) -> None:
         kind, hidden_size = require_choice("GatedRNN", "cell", settings.cell, KINDS), settings.units
-        super().__init__(kind, settings.dropout)
-        self.kind, self.output_size = kind, hidden_size
-        self.input_size = require_positive_int(kind, "input_size", input_size)
+        super().__init__(kind, input_size, hidden_size, settings.dropout)
+        self.kind = kind
         require_room(kind, hidden_size * (input_size + hidden_size), "Use a smaller hidden_size, or fewer qubits.")
         network, options = KINDS[kind]
         self.network = network(input_size=input_size, hidden_size=hidden_size, batch_first=True, **options)
-
-    def step(self, x: Tensor, state: CellState | None, z: Tensor | None = None) -> tuple[CellState, Tensor]:
-        readouts, state = self.through_time(self.one_timestep(x), state, None)
-        return state, readouts[:, 0]
 
     def through_time(self, x: Tensor, state: CellState | None, lengths: Tensor | None) -> tuple[Tensor, CellState]:
         start = self._unwrap(state, x)

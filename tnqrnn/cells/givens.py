@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from backends.errors import InvalidInput, require_positive_int
 from tnqrnn.controllers import Controller
-from tnqrnn.recurrence import ClassicalRecurrence, Timestep
+from tnqrnn.recurrence import Recurrence, Timestep
 from tnqrnn.settings import CONTROLLER, SIZE, CellSettings, settled
 from tnqrnn.states import CellState
 
@@ -30,7 +30,7 @@ USES = SIZE | CONTROLLER | {"hidden_size", "n_layers"}
 Pairs = list[tuple[int, int]]
 
 
-class ControlledRotations(ClassicalRecurrence):
+class ControlledRotations(Recurrence):
     """A controller that rotates a real unit vector; see the module for its formula.
 
     Arguments: `input_size` features per timestep, and those of `CellSettings` that it uses: the controller's;
@@ -48,7 +48,7 @@ class ControlledRotations(ClassicalRecurrence):
                 f"{self.name}: hidden_size must be at least the {readouts} readouts of {settings.n_qubits} qubits, got "
                 f"{entries}; raise it, or lower n_qubits."
             )
-        super().__init__(input_size, readouts, [entries])
+        super().__init__(self.name, input_size, readouts, [entries])
         self.n_layers = require_positive_int(self.name, "n_layers", settings.n_layers)
         self.controller = Controller(input_size + readouts, self.n_layers * entries, settings, self.name)
         stages = ring_stages(entries)

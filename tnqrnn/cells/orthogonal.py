@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tnqrnn.recurrence import ClassicalRecurrence, Timestep
+from tnqrnn.recurrence import Recurrence, Timestep
 from tnqrnn.room import require_room
 from tnqrnn.sequences import at_least_single
 from tnqrnn.settings import SIZE, CellSettings, settled
@@ -25,7 +25,7 @@ USES = SIZE | {"hidden_size"}
 _LARGEST_FIRST_BIAS = 0.01  # as in expRNN
 
 
-class OrthogonalRNN(ClassicalRecurrence):
+class OrthogonalRNN(Recurrence):
     """An orthogonal recurrent network; see the module for its formula.
 
     Arguments: `input_size` features per timestep, and of `CellSettings` `hidden_size` units, which are also the
@@ -40,7 +40,7 @@ class OrthogonalRNN(ClassicalRecurrence):
         hidden_size = settings.units
         # The positions of the weights are kept too, two integers of eight bytes for each.
         require_room(self.name, 3 * hidden_size**2, "Use a smaller hidden_size, or fewer qubits.")
-        super().__init__(input_size, hidden_size, [hidden_size], settings.dropout)
+        super().__init__(self.name, input_size, hidden_size, [hidden_size], readout_dropout=settings.dropout)
         upper = torch.triu_indices(hidden_size, hidden_size, offset=1)
         self.register_buffer("upper", upper, persistent=False)  # (2, hidden_size (hidden_size - 1) / 2)
         in_a_block = (upper[0] % 2 == 0) & (upper[1] == upper[0] + 1)

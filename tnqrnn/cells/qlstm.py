@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from backends import Backend, Circuit
 from backends.errors import require_positive_int
-from tnqrnn.recurrence import ClassicalRecurrence, OnBackend, Timestep
+from tnqrnn.recurrence import OnBackend, Recurrence, Timestep
 from tnqrnn.room import require_room
 from tnqrnn.settings import QUANTUM, SIZE, CellSettings, settled
 from tnqrnn.states import CellState
@@ -33,7 +33,7 @@ USES = SIZE | QUANTUM | {"hidden_size", "n_layers"}
 GATES = 4  # forget, input, candidate, output
 
 
-class QLSTM(ClassicalRecurrence):
+class QLSTM(Recurrence):
     """A quantum LSTM; see the module for its formula.
 
     Arguments: `input_size` features per timestep, and those of `CellSettings` that it uses: `hidden_size` units h,
@@ -47,7 +47,8 @@ class QLSTM(ClassicalRecurrence):
         settings = settled(self.name, settings, given, USES)
         hidden_size = settings.units
         n_qubits = require_positive_int(self.name, "n_qubits", settings.n_qubits)
-        super().__init__(input_size, hidden_size, [hidden_size, hidden_size], settings.dropout)
+        sizes = [hidden_size, hidden_size]
+        super().__init__(self.name, input_size, hidden_size, sizes, readout_dropout=settings.dropout)
         self.noise = settings.noise
         require_room(self.name, n_qubits * (input_size + 2 * hidden_size), "Use a smaller hidden_size or fewer qubits.")
         self.encode = nn.Linear(input_size + hidden_size, n_qubits)
