@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import nn
@@ -42,19 +44,15 @@ def match_parameters(
     """
     target = require_positive_int("match_parameters", "target", target)
     require_number("match_parameters", "tolerance", tolerance, 0, 1)
-    counts: dict[int, int] = {}
 
+    @cache
     def count(width: int) -> int:
-        if width not in counts:
-            with torch.random.fork_rng(devices=[]):
-                counts[width] = trained_parameters(build(width))
-        return counts[width]
+        with torch.random.fork_rng(devices=[]):
+            return trained_parameters(build(width))
 
     below, above = _bracket(count, target, largest)
-    while above - below > 1:
-        middle = (below + above) // 2
-        below, above = (middle, above) if count(middle) <= target else (below, middle)
-    width = min((below, above), key=lambda candidate: abs(count(candidate) - target))
+    above = below + bisect_right(range(below, above), target, key=count)  # the first width that has more
+    width = min((max(1, above - 1), above), key=lambda candidate: abs(count(candidate) - target))
     within = abs(count(width) - target) <= tolerance * target
     return ParameterMatch(width, count(width), count(width) / target - 1, within)
 

@@ -49,13 +49,18 @@ class TaskSettings(CellSettings):
         require_choice("task", "over_budget", self.over_budget, OVER_BUDGET)
         object.__setattr__(self, "backend_options", self._options_of_backend())
 
+    @property
+    def truncates(self) -> bool:
+        """Whether the hidden state may be a truncated one."""
+        return self.backend != "statevector"
+
     def by_name(self) -> dict[str, Any]:
         """Return the settings that the user has, by name."""
         return {name: getattr(self, name) for name in DEFAULTS}
 
     def _options_of_backend(self) -> dict[str, Any]:
         # Settings of the mps backend alone: switching the backend must not need other flags.
-        if self.backend == "statevector":
+        if not self.truncates:
             return {}
         options = {name: getattr(self, name) for name in ("max_bond", "truncation_cutoff", "target_error")}
         if self.backend == "auto" and self.sequence_length is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -34,15 +34,6 @@ from tnqrnn.sequences import at_least_single
 SPLITS = ("train", "val", "test")
 
 
-class RecurrentCell(Protocol):
-    """What a task needs of a recurrent network: any module that reads x (batch, time, features)."""
-
-    output_size: int
-
-    def __call__(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """Return the readouts (batch, time, output_size) and the final state, as `QRNN` does."""
-
-
 class SequenceTask(LightningModule):
     """Train a recurrent cell and a linear head on sequences.
 
@@ -58,13 +49,7 @@ class SequenceTask(LightningModule):
             budget.
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        output_size: int,
-        sequence_length: int | None = None,
-        **settings: Any,
-    ) -> None:
+    def __init__(self, input_size: int, output_size: int, sequence_length: int | None = None, **settings: Any) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
         self.settings = TaskSettings(sequence_length=sequence_length, backend_options=None, **settings)
@@ -77,7 +62,7 @@ class SequenceTask(LightningModule):
         self.cell = self.build_cell()
         if self.settings.state_depolarising and self.continues_state:
             self._require_no_quantum_state()
-        self.head = nn.Linear(cast(RecurrentCell, self.cell).output_size, output_size)
+        self.head = nn.Linear(cast(int, self.cell.output_size), output_size)
         scores = self.build_scores(output_size)
         self.split_metrics = nn.ModuleDict({f"{split}_metrics": SplitMetrics(scores) for split in SPLITS})
 
@@ -116,9 +101,10 @@ class SequenceTask(LightningModule):
         return dict(DEFAULTS)
 
     def build_cell(self, features: int | None = None) -> nn.Module:
-        """Return the recurrent cell, a `RecurrentCell`, for so many features per timestep (None: those of the data).
+        """Return the recurrent cell for so many features per timestep (None: those of the data).
 
-        Override to feed another one into the same task.
+        Override to feed another one into the same task: any module that is called as a `QRNN` is, `(x, state, lengths)
+        -> (readouts, state)`, with the number of its readouts as `output_size`.
         """
         require_effect("task", self.hparams, changed(self.hparams, DEFAULTS))
         return create_cell(self.settings.cell, self.features if features is None else features, self.settings)
@@ -168,12 +154,10 @@ class SequenceTask(LightningModule):
         return loss if scale == 1 else loss * scale
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Refuse a gradient that is not finite: one step with it would make every weight NaN."""
+        """Refuse a gradient that is not finite (a scaler leaves it out): one step would make all weights NaN."""
         gradients = [parameter.grad for parameter in self.parameters() if parameter.grad is not None]
-        scaled = (
-            getattr(self.trainer.precision_plugin, "scaler", None) is not None
-        )  # it leaves such a step out by itself
-        if gradients and not scaled:
+        scales = getattr(self.trainer.precision_plugin, "scaler", None) is not None
+        if gradients and not scales:
             self._require_finite("norm of the gradient", torch.nn.utils.get_total_norm(gradients))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -253,9 +237,8 @@ class SequenceTask(LightningModule):
 
     def logged_names(self, validates: bool = True) -> list[str]:
         """Return the names of what a training logs, with or without a validation; a callback may wait for one."""
-        truncates = self.settings.backend != "statevector"
-        binds = truncates and self.settings.target_error is not None
-        names = self._metrics("train").names(truncates=truncates, binds=binds)
+        truncates, has_target = self.settings.truncates, self.settings.target_error is not None
+        names = self._metrics("train").names(truncates=truncates, binds=truncates and has_target)
         names += self.derived(dict.fromkeys(names, torch.ones(())))
         splits = ("train", "val") if validates else ("train",)
         return ["train_loss_step", *(f"{split}_{name}" for split in splits for name in names)]
@@ -294,7 +277,8 @@ class SequenceTask(LightningModule):
         loss, outputs, state = self.loss(batch, self.initial_state(split))
         self.keep_state(split, state)
         with torch.no_grad():
-            scored, error = self.scored(outputs, batch[1]), self._truncation_error(state)
+            scored = self.scored(outputs, batch[1])
+            error = getattr(state, "truncation_error", None) if self.settings.truncates else None
             binds = None if self.settings.target_error is None else getattr(state, "max_bond_binds", None)
             self._metrics(split).record(loss, error, binds, *scored, samples=self.weight(batch))
             self._watch_budget(error)
@@ -314,10 +298,6 @@ class SequenceTask(LightningModule):
 
     def _metrics(self, split: str) -> SplitMetrics:
         return cast(SplitMetrics, self.split_metrics[f"{split}_metrics"])
-
-    def _truncation_error(self, state: Any) -> Tensor | None:
-        truncates = self.settings.backend != "statevector"
-        return getattr(state, "truncation_error", None) if truncates else None
 
     def _watch_budget(self, error: Tensor | None) -> None:
         """Warn or stop where a sequence's truncation error exceeds its budget."""
