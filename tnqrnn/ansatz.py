@@ -72,3 +72,10 @@ class Ansatz:
             for bond in TOPOLOGIES[self.topology](self.n_qubits):
                 circuit.append(self.entangler, *bond)
         return circuit
+
+
+def circuit_of(who: str, ansatz: object) -> Circuit:
+    """Return the circuit of an `Ansatz`, or a `Circuit` as it is; refuses anything else."""
+    if not isinstance(ansatz, Ansatz | Circuit):
+        raise InvalidInput(f"{who}: ansatz must be an Ansatz or a Circuit, got {type(ansatz).__name__}.")
+    return ansatz.circuit if isinstance(ansatz, Ansatz) else ansatz

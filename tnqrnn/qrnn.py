@@ -10,22 +10,16 @@ where z are the expectation values of X, Y and Z of every qubit; psi_0 = |0...0>
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from backends import Circuit, InvalidInput, State
-from backends.errors import require_number, require_positive_int
-from tnqrnn.ansatz import Ansatz
+from backends.errors import require_number
 from tnqrnn.controllers import Controller
 from tnqrnn.initialisation import precession_angles
-from tnqrnn.noise import ReadoutNoise
 from tnqrnn.recurrence import QuantumCell, QuantumRecurrence
-from tnqrnn.settings import CELL_SETTINGS, CIRCUIT, NOISE, CellSettings, settled
-
-USES = frozenset(CELL_SETTINGS) - {"hidden_size"}
-OPTIONS = USES - CIRCUIT - NOISE  # an ansatz and a noise stand for the others
+from tnqrnn.settings import CELL_SETTINGS, CellSettings
 
 
 class QRNNCell(QuantumCell):
@@ -35,14 +29,9 @@ class QRNNCell(QuantumCell):
     """
 
     name = "QRNN"
+    uses = frozenset(CELL_SETTINGS) - {"hidden_size"}
 
-    def __init__(
-        self, input_size: int, ansatz: Ansatz | Circuit, settings: CellSettings | None = None, **given: Any
-    ) -> None:
-        super().__init__()
-        settings = settled("QRNN", settings, given, OPTIONS)
-        self.input_size = require_positive_int("QRNN", "input_size", input_size)
-        circuit = circuit_of("QRNN", ansatz)
+    def make(self, circuit: Circuit, settings: CellSettings) -> Circuit:
         if circuit.n_angles == 0:
             raise InvalidInput("QRNN: the circuit has no parametrised gate, so there is nothing to control; add one.")
         self.keep = bool(settings.keep)
@@ -52,13 +41,12 @@ class QRNNCell(QuantumCell):
                 f"QRNN: with keep, angles of zero leave the state as it is, but {fixed[0].name} on qubits "
                 f"{fixed[0].qubits} has no angle and acts all the same; use gates with angles, or leave keep out."
             )
-        self.output_size = 3 * circuit.n_qubits
-        self.controller = Controller(input_size + self.output_size, circuit.n_angles, settings)
+        self.controller = Controller(self.input_size + self.output_size, circuit.n_angles, settings)
         self.angle_scale = self.controller.angle_scale
         if require_number("QRNN", "precession", settings.precession, 0, math.inf):
             slots, turns = precession_angles(circuit, settings.precession)
             self.controller.output.bias.data[slots] = turns.to(self.controller.output.bias) / self.angle_scale
-        self.choose_backend("QRNN", circuit, settings)
+        return circuit
 
     @property
     def weight(self) -> Tensor:
@@ -96,21 +84,4 @@ class QRNN(QuantumRecurrence):
     """
 
     cell: QRNNCell
-
-    def __init__(
-        self,
-        input_size: int,
-        ansatz: Ansatz | Circuit,
-        noise: ReadoutNoise | None = None,
-        settings: CellSettings | None = None,
-        **given: Any,
-    ) -> None:
-        settings = settled("QRNN", settings, given, OPTIONS)
-        super().__init__(QRNNCell(input_size, ansatz, settings), noise, segment_length=settings.segment_length)
-
-
-def circuit_of(who: str, ansatz: object) -> Circuit:
-    """Return the circuit of an `Ansatz`, or a `Circuit` as it is; refuses anything else."""
-    if not isinstance(ansatz, Ansatz | Circuit):
-        raise InvalidInput(f"{who}: ansatz must be an Ansatz or a Circuit, got {type(ansatz).__name__}.")
-    return ansatz.circuit if isinstance(ansatz, Ansatz) else ansatz
+    cell_type = QRNNCell

@@ -7,16 +7,19 @@ continued calls are the loop's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from backends import Backend, Circuit, InvalidInput, State, create_backend
+from backends.errors import require_positive_int
+from tnqrnn.ansatz import Ansatz, circuit_of
 from tnqrnn.noise import Measurement, ReadoutNoise
 from tnqrnn.segments import recomputed, require_segment_length, segments
 from tnqrnn.sequences import SequenceNetwork, without_padding
-from tnqrnn.settings import CellSettings
+from tnqrnn.settings import IN_OBJECTS, CellSettings, settled
 from tnqrnn.states import CellState, HiddenState, require_state
 
 _COMPLEX = {torch.float64: torch.complex128}
@@ -170,11 +173,27 @@ class OnBackend(nn.Module):
 
 
 class QuantumCell(OnBackend):
-    """One timestep of a quantum recurrence; a subclass says where the angles come from."""
+    """One timestep of a quantum recurrence; a subclass says where the angles come from.
+
+    Arguments as for `QRNN`. `uses` are the settings that it looks at, `output_size` is 3 n_qubits.
+    """
 
     name: str
-    input_size: int
-    output_size: int  # 3 n_qubits
+    uses: frozenset[str]
+
+    def __init__(
+        self, input_size: int, ansatz: Ansatz | Circuit, settings: CellSettings | None = None, **given: Any
+    ) -> None:
+        super().__init__()
+        settings = settled(self.name, settings, given, self.uses - IN_OBJECTS)
+        self.input_size = require_positive_int(self.name, "input_size", input_size)
+        evolution = circuit_of(self.name, ansatz)
+        self.output_size = 3 * evolution.n_qubits
+        self.choose_backend(self.name, self.make(evolution, settings), settings)
+
+    def make(self, evolution: Circuit, settings: CellSettings) -> Circuit:
+        """Make the weights, given the circuit of the ansatz; return that of a timestep, to which `angles` belong."""
+        raise NotImplementedError
 
     def angles(
         self,
@@ -196,33 +215,34 @@ class QuantumCell(OnBackend):
 class QuantumRecurrence(Recurrence):
     """A `QuantumCell` over sequences, used as torch.nn.LSTM with batch_first=True.
 
-    `noise` changes the readouts, those that are fed back and those that leave alike; `readout_dropout` drops readouts
-    that leave.
+    `noise` changes the readouts, those that are fed back and those that leave alike. `dropout` is the cell's own, or
+    that of readouts that leave, where the cell `drops_readouts`.
     """
+
+    cell_type: ClassVar[type[QuantumCell]]
+    drops_readouts: ClassVar[bool] = False
 
     def __init__(
         self,
-        cell: QuantumCell,
+        input_size: int,
+        ansatz: Ansatz | Circuit,
         noise: ReadoutNoise | None = None,
-        readout_dropout: float = 0.0,
-        segment_length: int | None = None,
+        settings: CellSettings | None = None,
+        **given: Any,
     ) -> None:
-        super().__init__(
-            cell.name,
-            cell.input_size,
-            cell.output_size,
-            state_sizes=(),
-            readout_dropout=readout_dropout,
-            segment_length=segment_length,
-        )
+        who = self.cell_type.name
+        settings = settled(who, settings, given, self.cell_type.uses - IN_OBJECTS)
         if noise is not None and not isinstance(noise, ReadoutNoise):
-            raise InvalidInput(f"{cell.name}: noise must be a ReadoutNoise or None, got {type(noise).__name__}.")
-        self.cell = cell
-        self.noise = noise if noise is not None and noise.changes_readouts else None
-        if segment_length is not None and cell.backend_options.get("gradient") == "reversible":
+            raise InvalidInput(f"{who}: noise must be a ReadoutNoise or None, got {type(noise).__name__}.")
+        dropout = settings.dropout if self.drops_readouts else 0.0
+        cell = self.cell_type(input_size, ansatz, replace(settings, dropout=0.0) if self.drops_readouts else settings)
+        length, sizes = settings.segment_length, (cell.input_size, cell.output_size)
+        super().__init__(who, *sizes, state_sizes=(), readout_dropout=dropout, segment_length=length)
+        self.cell, self.noise = cell, noise
+        if length is not None and cell.backend_options.get("gradient") == "reversible":
             raise InvalidInput(
-                f"{cell.name}: gradient='reversible' stores no state that segment_length {segment_length} could spare; "
-                "leave one of them out."
+                f"{who}: gradient='reversible' stores no state that segment_length {length} could spare; leave one of "
+                "them out."
             )
 
     @property
@@ -254,4 +274,4 @@ class QuantumRecurrence(Recurrence):
         return self.cell
 
     def measurement(self, x: Tensor) -> Measurement | None:
-        return self.noise.of_call(x, self.training) if self.noise is not None else None
+        return None if self.noise is None else self.noise.of_call(x, self.training)

@@ -117,6 +117,7 @@ CIRCUIT = frozenset({"n_qubits", "n_layers", "rotations", "entangler", "topology
 CONTROLLER = frozenset({"controller", "controller_width", "angle_scale", "sequence_length"})
 NOISE = frozenset({"shots", "shot_noise", "depolarising", "state_depolarising", "noise_in", "noise_seed"})
 QUANTUM = NOISE | {"backend", "backend_options"}
+IN_OBJECTS = CIRCUIT | NOISE  # where an `Ansatz` and a `ReadoutNoise` stand for them
 # A quantum state that goes on from timestep to timestep. A classical state is no larger than what is kept beside it.
 CARRIED = frozenset({"segment_length"})
 

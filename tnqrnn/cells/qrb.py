@@ -14,21 +14,14 @@ head sees as many readouts as a QRNN's.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from backends import Circuit
-from backends.errors import InvalidInput, require_positive_int
-from tnqrnn.ansatz import Ansatz
+from backends.errors import InvalidInput
 from tnqrnn.initialisation import ScaledAngles, require_angle_scale
-from tnqrnn.noise import ReadoutNoise
-from tnqrnn.qrnn import circuit_of
 from tnqrnn.recurrence import QuantumCell, QuantumRecurrence
-from tnqrnn.settings import CARRIED, CIRCUIT, NOISE, QUANTUM, SIZE, CellSettings, settled
-
-USES = SIZE | CIRCUIT | QUANTUM | CARRIED | {"angle_scale", "sequence_length"}
+from tnqrnn.settings import CARRIED, CIRCUIT, QUANTUM, SIZE, CellSettings
 
 
 class QRBCell(ScaledAngles, QuantumCell):
@@ -37,19 +30,17 @@ class QRBCell(ScaledAngles, QuantumCell):
     name = "qrb"
     scaled = ("theta", "encoding.weight", "encoding.bias")
 
-    def __init__(self, input_size: int, ansatz: Ansatz | Circuit, settings: CellSettings) -> None:
-        super().__init__()
-        self.input_size = require_positive_int(self.name, "input_size", input_size)
-        evolution = circuit_of(self.name, ansatz)
+    uses = SIZE | CIRCUIT | QUANTUM | CARRIED | {"angle_scale", "sequence_length"}
+
+    def make(self, evolution: Circuit, settings: CellSettings) -> Circuit:
         if evolution.n_angles == 0:
             raise InvalidInput("qrb: the circuit has no parametrised gate, so there is nothing to train; add one.")
-        self.output_size = 3 * evolution.n_qubits
         self.n_data = max(1, evolution.n_qubits // 2)
-        self.encoding = nn.Linear(input_size, self.n_data)
+        self.encoding = nn.Linear(self.input_size, self.n_data)
         self.theta = nn.Parameter(torch.empty(evolution.n_angles).uniform_(-1, 1))
         circuit = encoded(evolution, self.n_data)
         self.angle_scale = require_angle_scale(self.name, settings, circuit.n_angles)
-        self.choose_backend(self.name, circuit, settings)
+        return circuit
 
     @property
     def weight(self) -> Tensor:
@@ -68,17 +59,8 @@ class QRB(QuantumRecurrence):
     """
 
     cell: QRBCell
-
-    def __init__(
-        self,
-        input_size: int,
-        ansatz: Ansatz | Circuit,
-        noise: ReadoutNoise | None = None,
-        settings: CellSettings | None = None,
-        **given: Any,
-    ) -> None:
-        settings = settled("qrb", settings, given, USES - CIRCUIT - NOISE)
-        super().__init__(QRBCell(input_size, ansatz, settings), noise, settings.dropout, settings.segment_length)
+    cell_type = QRBCell
+    drops_readouts = True
 
 
 def encoded(evolution: Circuit, n_data: int) -> Circuit:

@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from backends.errors import InvalidInput, require_choice, require_positive_int
-from tnqrnn import qrnn
-from tnqrnn.cells import controller_only, gated, givens, orthogonal, qlstm, qrb
+from tnqrnn.cells import controller_only, gated, givens, orthogonal, qlstm
+from tnqrnn.cells.qrb import QRB
 from tnqrnn.cells.reservoir import Reservoir
+from tnqrnn.qrnn import QRNN
+from tnqrnn.recurrence import QuantumRecurrence
 from tnqrnn.sequences import SequenceNetwork
 from tnqrnn.settings import CELL_SETTINGS, CONTROLLER, SIZE, CellSettings, settled
-
-Build = Callable[[int, CellSettings], SequenceNetwork]
 
 
 @dataclass(frozen=True)
 class CellFamily:
     """How a cell is built, which settings it uses, and which of them is its width, the one to match parameters by."""
 
-    build: Build
+    build: Callable[[int, CellSettings], SequenceNetwork]
     settings: frozenset[str]
     width: str | None
 
@@ -30,19 +30,22 @@ class CellFamily:
 SPECIAL = frozenset(CELL_SETTINGS) - SIZE - CONTROLLER - {"n_layers"}
 
 
-def _on_circuit(cell: type[qrnn.QRNN] | type[qrb.QRB]) -> Build:
-    return lambda input_size, settings: cell(input_size, settings.ansatz, settings.noise, settings)
+def _on_circuit(network: type[QuantumRecurrence], width: str | None) -> CellFamily:
+    def build(input_size: int, settings: CellSettings) -> SequenceNetwork:
+        return network(input_size, settings.ansatz, settings.noise, settings)
+
+    return CellFamily(build, network.cell_type.uses, width)
 
 
 CELLS: dict[str, CellFamily] = {
-    "qrnn": CellFamily(_on_circuit(qrnn.QRNN), qrnn.USES, "controller_width"),
+    "qrnn": _on_circuit(QRNN, "controller_width"),
     **{kind: CellFamily(gated.GatedRNN, gated.USES, "hidden_size") for kind in gated.KINDS},
     "orthogonal": CellFamily(orthogonal.OrthogonalRNN, orthogonal.USES, "hidden_size"),
     "orthogonal_controlled": CellFamily(givens.ControlledRotations, givens.USES, "controller_width"),
     "controller_only": CellFamily(controller_only.ControllerOnly, controller_only.USES, "controller_width"),
     "qlstm": CellFamily(qlstm.QLSTM, qlstm.USES, "hidden_size"),
-    "qrb": CellFamily(_on_circuit(qrb.QRB), qrb.USES, None),
-    "reservoir": CellFamily(_on_circuit(Reservoir), qrnn.USES, None),
+    "qrb": _on_circuit(QRB, None),
+    "reservoir": _on_circuit(Reservoir, None),
 }
 
 

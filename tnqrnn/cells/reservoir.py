@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from torch import nn
-
-from backends import Circuit
-from backends.errors import require_number
-from tnqrnn.ansatz import Ansatz
-from tnqrnn.noise import ReadoutNoise
-from tnqrnn.qrnn import OPTIONS, QRNN
-from tnqrnn.settings import CellSettings, settled
+from tnqrnn.qrnn import QRNN
 
 
 class Reservoir(QRNN):
@@ -22,15 +14,8 @@ class Reservoir(QRNN):
     adapt to it would only blur what the head learns from.
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        ansatz: Ansatz | Circuit,
-        noise: ReadoutNoise | None = None,
-        settings: CellSettings | None = None,
-        **given: Any,
-    ) -> None:
-        settings = settled("reservoir", settings, given, OPTIONS)
-        super().__init__(input_size, ansatz, noise, replace(settings, dropout=0.0))
-        self.readout_dropout = nn.Dropout(require_number("reservoir", "dropout", settings.dropout, 0, 1))
+    drops_readouts = True
+
+    def __init__(self, *given: Any, **settings: Any) -> None:
+        super().__init__(*given, **settings)
         self.requires_grad_(False)
