@@ -19,8 +19,6 @@ from tnqrnn.recurrence import Recurrence, Timestep
 from tnqrnn.settings import CONTROLLER, SIZE, CellSettings, settled
 from tnqrnn.states import CellState
 
-USES = SIZE | CONTROLLER - {"sequence_length"}
-
 
 class ControllerOnly(Recurrence):
     """A controller that feeds its own outputs back; see the module for its formula.
@@ -31,9 +29,10 @@ class ControllerOnly(Recurrence):
     """
 
     name = "controller_only"
+    uses = SIZE | CONTROLLER - {"sequence_length"}
 
     def __init__(self, input_size: int, settings: CellSettings | None = None, **given: Any) -> None:
-        settings = settled(self.name, settings, given, USES)
+        settings = settled(self.name, settings, given, self.uses)
         if settings.angle_scale is None:
             settings = replace(settings, angle_scale=1.0)
         readouts = settings.readouts

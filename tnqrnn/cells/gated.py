@@ -14,7 +14,6 @@ from tnqrnn.sequences import SequenceNetwork
 from tnqrnn.settings import SIZE, CellSettings
 from tnqrnn.states import CellState, require_state
 
-USES = SIZE | {"hidden_size"}
 KINDS: dict[str, tuple[type[nn.RNNBase], dict[str, Any]]] = {
     "rnn_tanh": (nn.RNN, {"nonlinearity": "tanh"}),
     "rnn_relu": (nn.RNN, {"nonlinearity": "relu"}),
@@ -30,6 +29,8 @@ class GatedRNN(SequenceNetwork):
     `hidden_size` units, which are also the readouts; `dropout` of the readouts that leave the cell, not of those that
     it feeds back. Raises InvalidInput on settings that cannot work.
     """
+
+    uses = SIZE | {"hidden_size"}
 
     def __init__(self, input_size: int, settings: CellSettings) -> None:
         kind, hidden_size = require_choice("GatedRNN", "cell", settings.cell, KINDS), settings.units

@@ -25,8 +25,6 @@ from tnqrnn.recurrence import Recurrence, Timestep
 from tnqrnn.settings import CONTROLLER, SIZE, CellSettings, settled
 from tnqrnn.states import CellState
 
-USES = SIZE | CONTROLLER | {"hidden_size", "n_layers"}
-
 Pairs = list[tuple[int, int]]
 
 
@@ -39,9 +37,10 @@ class ControlledRotations(Recurrence):
     """
 
     name = "orthogonal_controlled"
+    uses = SIZE | CONTROLLER | {"hidden_size", "n_layers"}
 
     def __init__(self, input_size: int, settings: CellSettings | None = None, **given: Any) -> None:
-        settings = settled(self.name, settings, given, USES)
+        settings = settled(self.name, settings, given, self.uses)
         readouts, entries = settings.readouts, settings.units
         if entries < readouts:
             raise InvalidInput(

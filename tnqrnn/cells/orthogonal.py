@@ -21,7 +21,6 @@ from tnqrnn.sequences import at_least_single
 from tnqrnn.settings import SIZE, CellSettings, settled
 from tnqrnn.states import CellState
 
-USES = SIZE | {"hidden_size"}
 _LARGEST_FIRST_BIAS = 0.01  # as in expRNN
 
 
@@ -34,9 +33,10 @@ class OrthogonalRNN(Recurrence):
     """
 
     name = "orthogonal"
+    uses = SIZE | {"hidden_size"}
 
     def __init__(self, input_size: int, settings: CellSettings | None = None, **given: Any) -> None:
-        settings = settled(self.name, settings, given, USES)
+        settings = settled(self.name, settings, given, self.uses)
         hidden_size = settings.units
         # The positions of the weights are kept too, two integers of eight bytes for each.
         require_room(self.name, 3 * hidden_size**2, "Use a smaller hidden_size, or fewer qubits.")

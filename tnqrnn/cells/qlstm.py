@@ -29,7 +29,6 @@ from tnqrnn.room import require_room
 from tnqrnn.settings import QUANTUM, SIZE, CellSettings, settled
 from tnqrnn.states import CellState
 
-USES = SIZE | QUANTUM | {"hidden_size", "n_layers"}
 GATES = 4  # forget, input, candidate, output
 
 
@@ -42,9 +41,10 @@ class QLSTM(Recurrence):
     """
 
     name = "qlstm"
+    uses = SIZE | QUANTUM | {"hidden_size", "n_layers"}
 
     def __init__(self, input_size: int, settings: CellSettings | None = None, **given: Any) -> None:
-        settings = settled(self.name, settings, given, USES)
+        settings = settled(self.name, settings, given, self.uses)
         hidden_size = settings.units
         n_qubits = require_positive_int(self.name, "n_qubits", settings.n_qubits)
         sizes = [hidden_size, hidden_size]

@@ -7,7 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from backends.errors import InvalidInput, require_choice, require_positive_int
-from tnqrnn.cells import controller_only, gated, givens, orthogonal, qlstm
+from tnqrnn.cells.controller_only import ControllerOnly
+from tnqrnn.cells.gated import KINDS, GatedRNN
+from tnqrnn.cells.givens import ControlledRotations
+from tnqrnn.cells.orthogonal import OrthogonalRNN
+from tnqrnn.cells.qlstm import QLSTM
 from tnqrnn.cells.qrb import QRB
 from tnqrnn.cells.reservoir import Reservoir
 from tnqrnn.qrnn import QRNN
@@ -39,11 +43,11 @@ def _on_circuit(network: type[QuantumRecurrence], width: str | None) -> CellFami
 
 CELLS: dict[str, CellFamily] = {
     "qrnn": _on_circuit(QRNN, "controller_width"),
-    **{kind: CellFamily(gated.GatedRNN, gated.USES, "hidden_size") for kind in gated.KINDS},
-    "orthogonal": CellFamily(orthogonal.OrthogonalRNN, orthogonal.USES, "hidden_size"),
-    "orthogonal_controlled": CellFamily(givens.ControlledRotations, givens.USES, "controller_width"),
-    "controller_only": CellFamily(controller_only.ControllerOnly, controller_only.USES, "controller_width"),
-    "qlstm": CellFamily(qlstm.QLSTM, qlstm.USES, "hidden_size"),
+    **{kind: CellFamily(GatedRNN, GatedRNN.uses, "hidden_size") for kind in KINDS},
+    "orthogonal": CellFamily(OrthogonalRNN, OrthogonalRNN.uses, "hidden_size"),
+    "orthogonal_controlled": CellFamily(ControlledRotations, ControlledRotations.uses, "controller_width"),
+    "controller_only": CellFamily(ControllerOnly, ControllerOnly.uses, "controller_width"),
+    "qlstm": CellFamily(QLSTM, QLSTM.uses, "hidden_size"),
     "qrb": _on_circuit(QRB, None),
     "reservoir": _on_circuit(Reservoir, None),
 }
