@@ -42,7 +42,7 @@ class SequenceNetwork(nn.Module):
         require_tensor(self.who, "x", x)
         timestep = x.unsqueeze(1)
         self._require_sequences(timestep, None)
-        known = state if z is None else state.measured(z)
+        known = state if z is None or state is None else state.measured(z)
         readouts, state = self.through_time(timestep.to(self._weight.dtype), known, None)
         return state, readouts[:, 0]
 
