@@ -6,11 +6,13 @@ from tnqrnn.cells import CELLS, create_cell
 from tnqrnn.matching import ParameterMatch, match_parameters
 from tnqrnn.noise import ReadoutNoise
 from tnqrnn.qrnn import QRNN, QRNNCell
+from tnqrnn.settings import CellSettings
 
 __all__ = [
     "CELLS",
     "QRNN",
     "Ansatz",
+    "CellSettings",
     "Circuit",
     "InvalidInput",
     "ParameterMatch",

@@ -129,8 +129,8 @@ class Recurrence(SequenceNetwork):
             if measure is not None:
                 read = measure(read, t + 1)
             if lengths is not None and t > 0:  # what ended stays as it was; chosen, as NaN times zero would be NaN
-                running = lengths > t
-                stepped, read = stepped.where(running, state), torch.where(running[:, None], read, z)
+                stepped = stepped.measured(read).where(lengths > t, state.measured(z))
+                read = self.read(stepped) if stepped.readouts is None else stepped.readouts
             state, z = stepped, read
             readouts.append(z)
         return state, z, torch.stack(readouts, 1)
