@@ -12,7 +12,7 @@ from lightning_modules.runs.progress import quiet_lightning
 from lightning_modules.tasks.images.digits import DigitsData
 from lightning_modules.tasks.images.task import ImageClassifier
 from lightning_modules.tasks.registry import TASKS
-from tests.lightning_modules.test_every_cell import SMALL_DATA
+from tests.lightning_modules.tasks.test_every_cell import SMALL_DATA
 
 QUIET: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
 QUIET |= {"enable_model_summary": False, "accelerator": "cpu", "max_epochs": 2}

@@ -13,8 +13,8 @@ from lightning_modules.cli.cli import main
 from lightning_modules.tasks.images.digits import DigitsClassifier
 from lightning_modules.tasks.registry import TASKS
 from tests.lightning_modules.small_runs import Fit, only_run, weights
-from tests.lightning_modules.test_every_cell import TINY, task_and_data  # noqa: F401 (a fixture)
-from tests.lightning_modules.test_translation_task import SMALL as SMALL_TRANSLATION
+from tests.lightning_modules.tasks.test_every_cell import TINY, task_and_data  # noqa: F401 (a fixture)
+from tests.lightning_modules.tasks.test_translation_task import SMALL as SMALL_TRANSLATION
 from tnqrnn.cells import CELLS
 
 DTYPES = {
