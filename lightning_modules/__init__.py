@@ -2,7 +2,7 @@
 
 tasks/     a folder per task: copying, images, sentiment, language modelling, translation; task.py is what they share
 data/      batches that can be resumed in the middle of an epoch, data sets of the hub or of local folders, vocabularies
-runs/      a run: its folder and files, checkpoints, processes, progress; leaving and going on
+runs/      a run: its folder and files, checkpoints, processes, progress; leaving and going on; why one stops
 cli/       the command line: its commands, settings, and one sentence for each that cannot be used
 configs/   the shipped configurations
 """

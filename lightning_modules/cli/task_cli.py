@@ -21,8 +21,6 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from backends.errors import InvalidInput, require_choice
 from lightning_modules.cli.command_line import COMMANDS, HELP, configurations, read_config
-from lightning_modules.cli.errors import RunDone, TrainingStopped
-from lightning_modules.cli.no_effect import JUDGED, changed, require_effect, without_leftovers
 from lightning_modules.cli.refusals import explain, in_one_sentence
 from lightning_modules.cli.trainer_settings import (
     PROFILERS,
@@ -42,7 +40,7 @@ from lightning_modules.runs.checkpoints import (
     require_same_weights,
     taking_up,
 )
-from lightning_modules.runs.contract import baselines_of, require_contract
+from lightning_modules.runs.errors import RunDone, TrainingStopped
 from lightning_modules.runs.measured import InferenceClock, PeakMemory
 from lightning_modules.runs.metrics_log import MetricsLog
 from lightning_modules.runs.processes import Together, connected, lost_another, trainer_settings
@@ -57,6 +55,8 @@ from lightning_modules.runs.run_directory import (
     write_json,
 )
 from lightning_modules.runs.user_callbacks import require_own_names, require_saved
+from lightning_modules.tasks.contract import baselines_of, require_contract
+from lightning_modules.tasks.no_effect import JUDGED, changed, require_effect, without_leftovers
 from lightning_modules.tasks.registry import TASKS
 from lightning_modules.tasks.task import SequenceTask
 from tnqrnn import signals

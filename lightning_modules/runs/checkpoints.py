@@ -19,9 +19,9 @@ from pytorch_lightning.callbacks import Checkpoint
 from torch import nn
 
 from backends.errors import InvalidInput
-from lightning_modules.cli.errors import TrainingStopped
 from lightning_modules.runs import preemption
 from lightning_modules.runs.checkpoint_files import CheckpointFiles
+from lightning_modules.runs.errors import TrainingStopped
 from lightning_modules.runs.exact_resume import (
     begin_next_epoch,
     begin_with_validation,

@@ -22,10 +22,10 @@ from torchmetrics import MetricCollection
 
 from backends.errors import InvalidInput, as_integer, require_choice, require_positive_int
 from backends.memory import require_memory
-from lightning_modules.cli.errors import TrainingStopped
-from lightning_modules.cli.no_effect import changed, require_effect
 from lightning_modules.data.loaders import Batch
+from lightning_modules.runs.errors import TrainingStopped
 from lightning_modules.runs.processes import connected, gathered
+from lightning_modules.tasks.no_effect import changed, require_effect
 from lightning_modules.tasks.split_metrics import SplitMetrics
 from tnqrnn.cells import CELLS, create_cell
 from tnqrnn.matching import trained_parameters

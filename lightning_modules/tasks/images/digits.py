@@ -7,7 +7,8 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from lightning_modules.tasks.images.task import SPLIT_SEED, ImageClassifier, ImageData, Images
+from lightning_modules.tasks.images.data import SPLIT_SEED, ImageData, Images
+from lightning_modules.tasks.images.task import ImageClassifier
 
 # 1293 scans are left for training; every split is stratified by digit.
 TEST_SIZE, VAL_SIZE = 360, 144

@@ -15,7 +15,7 @@ from sklearn.model_selection import train_test_split
 
 from backends.errors import InvalidInput, require_positive_int
 from lightning_modules.data.hub import load_split
-from lightning_modules.tasks.images.task import SPLIT_SEED, ImageData, Images
+from lightning_modules.tasks.images.data import SPLIT_SEED, ImageData, Images
 
 if TYPE_CHECKING:
     from datasets import Dataset

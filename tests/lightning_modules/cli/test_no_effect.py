@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from lightning_modules.cli.cli import main
-from lightning_modules.runs.runs import prepare_run
+from lightning_modules.cli.run_command import prepare_run
 from lightning_modules.tasks.images.digits import DigitsClassifier
 from tests.backends.test_refusals import refused
 from tests.lightning_modules.small_runs import SMALL, Fit, only_run

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lightning_modules.cli.cli import main
-from lightning_modules.cli.errors import TrainingStopped
+from lightning_modules.runs.errors import TrainingStopped
 from lightning_modules.tasks.images.digits import DigitsClassifier
 from tests.lightning_modules.small_runs import SMALL
 

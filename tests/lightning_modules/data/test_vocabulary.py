@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from backends.errors import InvalidInput
+from lightning_modules.data.text import tokenize
 from lightning_modules.data.vocabulary import BEGIN, END, PADDING, UNKNOWN, Vocabulary
-from lightning_modules.tasks.text import tokenize
 
 TEXTS = [["b", "a", "b"], ["c", "a", "b"], ["<unk>", "d"]]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pytorch_lightning import Trainer
 
-from lightning_modules.runs.runs import prepare_run
+from lightning_modules.cli.run_command import prepare_run
 from tests.lightning_modules.small_runs import SMALL, Fit, only_run
 from tnqrnn.__main__ import main as tnqrnn
 

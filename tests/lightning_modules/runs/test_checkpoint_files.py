@@ -13,7 +13,7 @@ from backends.errors import InvalidInput
 from lightning_modules.cli.cli import main
 from lightning_modules.runs import checkpoint_files
 from lightning_modules.runs.checkpoint_files import CheckpointFiles, digest_of, read_intact
-from lightning_modules.runs.runs import TrainedRun
+from lightning_modules.tasks.trained_run import TrainedRun
 from tests.lightning_modules.runs.test_user_callbacks import given
 from tests.lightning_modules.small_runs import SMALL, Fit, KillAt, Killed, only_run, weights
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from lightning_modules.cli.run_command import prepare_run
 from lightning_modules.runs.measured import InferenceClock, PeakMemory
 from lightning_modules.runs.run_directory import RunDirectory
-from lightning_modules.runs.runs import prepare_run
-from lightning_modules.tasks.copying.task import CopyingData
+from lightning_modules.tasks.copying.data import CopyingData
 from lightning_modules.tasks.images.digits import DigitsData
 from lightning_modules.tasks.registry import TASKS
 from tests.lightning_modules.small_runs import SMALL, Fit, only_run

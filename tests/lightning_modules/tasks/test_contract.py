@@ -10,7 +10,7 @@ import pytest
 
 from backends.errors import InvalidInput
 from lightning_modules.cli.cli import main
-from lightning_modules.runs.contract import require_contract
+from lightning_modules.tasks.contract import require_contract
 from lightning_modules.tasks.images.digits import DigitsData
 from lightning_modules.tasks.images.task import ImageClassifier
 from lightning_modules.tasks.task import SequenceTask

@@ -9,7 +9,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from backends.errors import InvalidInput
-from lightning_modules.tasks.copying.task import CopyingData, CopyingMemory, CopyingSequences, memoryless_loss
+from lightning_modules.tasks.copying.data import CopyingData, CopyingSequences
+from lightning_modules.tasks.copying.task import CopyingMemory, memoryless_loss
 
 
 def test_layout_of_a_sequence() -> None:

@@ -18,9 +18,10 @@ from lightning_modules.cli.cli import main
 from lightning_modules.data.vocabulary import BEGIN, END, PADDING, UNKNOWN
 from lightning_modules.tasks.language_modelling import ngrams
 from lightning_modules.tasks.language_modelling.carried_state import plain, restored
+from lightning_modules.tasks.language_modelling.data import LanguageModellingData, TokenStreams
 from lightning_modules.tasks.language_modelling.ngrams import ngram_perplexities
 from lightning_modules.tasks.language_modelling.reference_text import LARGEST, reference_text
-from lightning_modules.tasks.language_modelling.task import LanguageModel, LanguageModellingData, TokenStreams
+from lightning_modules.tasks.language_modelling.task import LanguageModel
 from tests.lightning_modules.small_runs import KillAt, Killed, only_run, weights
 
 LINES = [f"the {a} {b} the" for a in ("cat", "dog", "cow") for b in ("sees", "hears")]

@@ -14,10 +14,11 @@ import torch
 
 from backends.errors import InvalidInput
 from lightning_modules.cli.cli import main
+from lightning_modules.data.text import BucketedBatches
 from lightning_modules.data.vocabulary import PADDING
+from lightning_modules.tasks.sentiment.data import SentimentData
 from lightning_modules.tasks.sentiment.grammar import sentence_pairs
-from lightning_modules.tasks.sentiment.task import SentimentClassifier, SentimentData
-from lightning_modules.tasks.text import BucketedBatches
+from lightning_modules.tasks.sentiment.task import SentimentClassifier
 from tests.lightning_modules.small_runs import only_run
 
 GOOD = {"good", "great", "clever", "funny", "charming", "moving", "fresh", "honest"}

@@ -12,7 +12,7 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from backends.errors import InvalidInput
-from lightning_modules.cli.errors import TrainingStopped
+from lightning_modules.runs.errors import TrainingStopped
 from lightning_modules.tasks.images.digits import DigitsClassifier
 from lightning_modules.tasks.split_metrics import SplitMetrics
 from tests.lightning_modules.small_runs import Fit, only_run
