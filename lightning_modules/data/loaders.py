@@ -150,9 +150,10 @@ class ResumableLoader:
 class SequenceData(LightningDataModule):
     """Sequences for a `SequenceTask`.
 
-    A subclass sets, in its constructor, what the model must know of it (`input_size`, `output_size`,
-    `sequence_length`, and `sha256` of the data), and serves a `BatchDataset` per split. `data_kind` says whether the
-    data were observed ("real") or generated ("synthetic"): results on the two are never compared.
+    A subclass looks at its settings in its constructor and reads its data in `read`. In one of the two it sets what the
+    model must know of them (`input_size`, `output_size`, `sequence_length`, and `sha256` of the data). It serves a
+    `BatchDataset` per split. `data_kind` says whether the data were observed ("real") or generated ("synthetic"):
+    results on the two are never compared.
     """
 
     train_order = "shuffled"
@@ -170,6 +171,39 @@ class SequenceData(LightningDataModule):
         self.seed = seed
         self._train_loader: ResumableLoader | None = None
         self._position: dict[str, int] | None = None
+        self._is_read = False
+
+    def read(self) -> None:
+        """Read the data and set what follows from them; called once, see `setup`. Nothing by default.
+
+        Raises:
+            InvalidInput: The data cannot be had, or cannot be used.
+        """
+
+    def prepare_data(self) -> None:
+        """Read the data: Lightning lets one process of a node do so before the others, which need not download then."""
+        self.setup()
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the data, unless that is done."""
+        if self._is_read:
+            return
+        self._is_read = True
+        try:
+            self.read()
+        except BaseException:
+            self._is_read = False
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        """Read the data when what follows from them is asked for first: a model needs sizes before there is a trainer.
+
+        Python calls this for what is not there yet.
+        """
+        if name.startswith("__") or self.__dict__.get("_is_read", True):
+            raise AttributeError(f"{type(self).__name__} has no {name!r}")
+        self.setup()
+        return getattr(self, name)
 
     @abstractmethod
     def dataset(self, split: str) -> BatchDataset:

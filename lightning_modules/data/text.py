@@ -1,4 +1,4 @@
-"""Texts as tokens, and batches of token ids of different lengths."""
+"""Texts as tokens, data with a vocabulary, and batches of token ids of different lengths."""
 
 from __future__ import annotations
 
@@ -10,15 +10,46 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from lightning_modules.data.loaders import Batch, BatchDataset, EpochBatches
-from lightning_modules.data.vocabulary import PADDING
+from lightning_modules.data.loaders import Batch, BatchDataset, EpochBatches, SequenceData
+from lightning_modules.data.vocabulary import PADDING, Vocabulary
 
-_TOKEN = re.compile(r"\w+(?:'\w+)*|[^\w\s]")
+# Words, whose parts an apostrophe may join (`don't`), and each other character by itself.
+WORDS = re.compile(r"\w+(?:'\w+)*|[^\w\s]")
 
 
-def tokenize(text: str) -> list[str]:
-    """Return the lower-cased words of a text (with inner apostrophes, `don't`) and each other character by itself."""
-    return _TOKEN.findall(text.lower())
+def tokenize(text: str, lower_case: bool = True, words: re.Pattern[str] = WORDS) -> list[str]:
+    """Return the words of a text, and what stands between them but for blanks."""
+    return words.findall(text.lower() if lower_case else text)
+
+
+class TextData(SequenceData):
+    """Data of one vocabulary, which `read` builds from the training texts; what it notes in `_facts` is told."""
+
+    name: str  # as sentences name the task
+    vocabulary: Vocabulary
+
+    def __init__(self, source: str, batch_size: int, seed: int) -> None:
+        super().__init__(batch_size, seed)
+        self.source = source
+        self._facts: dict[str, Any] = {"source": source}
+
+    def facts(self) -> dict[str, Any]:
+        """Return source, sizes, and what was dropped, truncated or unknown."""
+        self.setup()
+        return self._facts
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the position in the epoch, the vocabulary and the data's sha256."""
+        return {**super().state_dict(), "vocabulary": self.vocabulary.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from a checkpoint.
+
+        Raises:
+            InvalidInput: The checkpoint was trained with another vocabulary, so its ids mean other words.
+        """
+        self.vocabulary.require_same(self.name, state_dict["vocabulary"])
+        super().load_state_dict(state_dict)
 
 
 class TokenSequences(BatchDataset):

@@ -48,7 +48,7 @@ class Images:
 class ImageData(SequenceData):
     """Images of `side` x `side` pixels as sequences of values in [0, 1].
 
-    A subclass reads the images of every split, in the constructor, and says which grey value becomes 1 (`white`).
+    A subclass reads the images of every split into `splits`, and says which grey value becomes 1 (`white`).
     """
 
     data_kind = "real"
@@ -56,17 +56,9 @@ class ImageData(SequenceData):
     name: str
     side: int
     white: int
+    splits: Mapping[str, Images]  # "train", "val" and "test"
 
-    def __init__(
-        self,
-        splits: Mapping[str, Images],  # "train", "val" and "test"
-        data_sha256: str,
-        arrangement: str,
-        permutation_seed: int,
-        shift: int,
-        batch_size: int,
-        seed: int,
-    ) -> None:
+    def __init__(self, arrangement: str, permutation_seed: int, shift: int, batch_size: int, seed: int) -> None:
         super().__init__(batch_size, seed)
         n_pixels = self.side**2
         self.arrangement = require_choice(self.name, "arrangement", arrangement, ARRANGEMENTS)
@@ -85,12 +77,10 @@ class ImageData(SequenceData):
         self.shift = shift
         # A shifted image is another one in every epoch, so its number must tell the epoch.
         self.train_order = "renewed" if shift else "shuffled"
-        self.sha256 = data_sha256
-        self._splits = dict(splits)
 
     def dataset(self, split: str) -> BatchDataset:
         """Return the images of "train", "val" or "test" as sequences (time, features); those of "train" shifted."""
-        return _Sequences(self, self._splits[split], self.shift if split == "train" else 0)
+        return _Sequences(self, self.splits[split], self.shift if split == "train" else 0)
 
     def arrange(self, images: Tensor) -> Tensor:
         """Turn images (batch, side * side) into sequences (batch, sequence_length, input_size)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
@@ -39,8 +41,12 @@ class DigitsData(ImageData):
         batch_size: int = 64,
         seed: int = 0,
     ) -> None:
-        scans = _read_digits()
-        super().__init__(split(scans), scans.sha256(), arrangement, permutation_seed, shift, batch_size, seed)
+        super().__init__(arrangement, permutation_seed, shift, batch_size, seed)
+
+    def read(self) -> None:
+        """Take the scans out of scikit-learn."""
+        scans = read_digits()
+        self.splits, self.sha256 = split(scans), scans.sha256()
 
     def remedy(self) -> str:
         """Return what to do where the scans are not those of a checkpoint."""
@@ -55,7 +61,8 @@ def split(scans: Images) -> dict[str, Images]:
     return {"train": scans.select(train), "val": scans.select(val), "test": scans.select(test)}
 
 
-def _read_digits() -> Images:
+@cache
+def read_digits() -> Images:
     """Return all 1797 scans, of grey values 0 (black) to 16."""
     scans = load_digits()
     return Images(torch.from_numpy(scans.data.astype(np.uint8)), torch.from_numpy(scans.target).long())

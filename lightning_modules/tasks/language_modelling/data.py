@@ -6,30 +6,26 @@ with a column of text, or a local folder in the same format.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from backends.errors import InvalidInput, require_choice, require_positive_int
-from lightning_modules.data.hub import content_sha256, load_split, loaded_revision
-from lightning_modules.data.loaders import Batch, BatchDataset, SequenceData
-from lightning_modules.data.text import tokenize
+from lightning_modules.data import hub
+from lightning_modules.data.loaders import Batch, BatchDataset
+from lightning_modules.data.text import TextData
 from lightning_modules.data.vocabulary import BEGIN, END, PADDING, UNKNOWN, Vocabulary
+from lightning_modules.tasks.language_modelling.articles import TOKENIZERS, articles, reference
 from lightning_modules.tasks.language_modelling.ngrams import Ids, ngram_perplexities
-from lightning_modules.tasks.language_modelling.reference_text import reference_text
+from lightning_modules.tasks.language_modelling.reference_text import Paragraphs
 
 REFERENCE = "pydoc"
-TEXT_COLUMNS = {"ptb": "sentence", "ptb-text-only/ptb_text_only": "sentence"}
-# WikiText and PTB come as tokens between blanks; anything else is better cut into words.
-TOKENIZERS: dict[str, Callable[[str], list[str]]] = {"words": tokenize, "blanks": str.split}
-HUB_SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
 
-class LanguageModellingData(SequenceData):
+class LanguageModellingData(TextData):
     """Running text in parallel streams of token ids.
 
     Args:
@@ -48,6 +44,7 @@ class LanguageModellingData(SequenceData):
         seed: Seed of the run; the order of the text is always its own.
     """
 
+    name = "language modelling"
     data_kind = "real"
     train_order = "fixed"
 
@@ -65,73 +62,30 @@ class LanguageModellingData(SequenceData):
         batch_size: int = 32,
         seed: int = 0,
     ) -> None:
-        super().__init__(batch_size, seed)
-        self.source = source
-        self.sequence_length = require_positive_int("language modelling", "segment_length", segment_length)
+        super().__init__(source, batch_size, seed)
+        self.sequence_length = require_positive_int(self.name, "segment_length", segment_length)
+        self.vocabulary_size, self.min_count = vocabulary_size, min_count
         tokenizer = tokenizer or ("words" if source == REFERENCE else "blanks")
-        self._cut = TOKENIZERS[require_choice("language modelling", "tokenizer", tokenizer, TOKENIZERS)]
-        self._facts: dict[str, Any] = {"source": source}
-        if source == REFERENCE:
-            paragraphs = self._reference()
-        else:
-            column = text_column or TEXT_COLUMNS.get(source, "text")
-            where = {"config": config, "revision": revision, "cache_dir": cache_dir}
-            paragraphs = {split: self._downloaded(split, column, where) for split in HUB_SPLITS}
-        self._prepare(paragraphs, vocabulary_size, min_count)
+        require_choice(self.name, "tokenizer", tokenizer, TOKENIZERS)
+        self._where = (text_column or hub.text_column(source), tokenizer, config, revision, cache_dir)
+
+    def read(self) -> None:
+        """Read the text, and number its tokens."""
+        paragraphs, facts = reference() if self.source == REFERENCE else articles(self.source, *self._where)
+        self._facts |= facts
+        self._number(paragraphs)
 
     def dataset(self, split: str) -> BatchDataset:
         """Return the segments of "train", "val" or "test"; a batch is the same segment of all streams."""
         return TokenStreams(self.ids[split], self.batch_size, self.sequence_length)
 
-    def facts(self) -> dict[str, Any]:
-        """Return source, sizes, and what was dropped or unknown."""
-        return self._facts
-
     def baselines(self) -> dict[str, float]:
         """Return the test perplexities of a unigram and of an interpolated bigram model; see `ngrams`."""
         return ngram_perplexities(self.ids["train"], self.ids["val"], self.ids["test"], len(self.vocabulary))
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return the position in the epoch, the vocabulary and the data's sha256."""
-        return {**super().state_dict(), "vocabulary": self.vocabulary.state_dict()}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue from a checkpoint.
-
-        Raises:
-            InvalidInput: The checkpoint was trained with another vocabulary, so its ids mean other words.
-        """
-        self.vocabulary.require_same("language modelling", state_dict["vocabulary"])
-        super().load_state_dict(state_dict)
-
-    # Preparation -----------------------------------------------------------------------------------------------------
-
-    def _reference(self) -> dict[str, list[list[str]]]:
-        text = reference_text()
-        self._facts["topics"] = "/".join(str(text.topics[split]) for split in HUB_SPLITS)
-        self._facts["repeated tokens dropped"] = text.repeated_tokens
-        return text.splits
-
-    def _downloaded(self, split: str, column: str, where: dict[str, Any]) -> list[list[str]]:
-        rows = load_split(
-            self.source, HUB_SPLITS[split], (column,), **where, offline_default=f"data.source {REFERENCE}"
-        )
-        self._facts["revision"] = loaded_revision(rows)
-        lines = [self._tokens(split, number, text) for number, text in enumerate(rows[column])]
-        filled = [tokens for tokens in lines if tokens]
-        if dropped := len(lines) - len(filled):
-            self._facts[f"{split} empty lines dropped"] = dropped
-        return filled
-
-    def _tokens(self, split: str, number: int, text: object) -> list[str]:
-        if not isinstance(text, str):
-            raise InvalidInput(
-                f"language modelling: row {number} of {split} has no text but {text!r}; correct or drop it."
-            )
-        return self._cut(text)
-
-    def _prepare(self, paragraphs: dict[str, list[list[str]]], vocabulary_size: int | None, min_count: int) -> None:
-        self.vocabulary = Vocabulary.build(paragraphs["train"], vocabulary_size, min_count)
+    def _number(self, paragraphs: dict[str, Paragraphs]) -> None:
+        """Build the vocabulary, from the training text alone, and what the model must know."""
+        self.vocabulary = Vocabulary.build(paragraphs["train"], self.vocabulary_size, self.min_count)
         self.ids = {split: self._running(texts) for split, texts in paragraphs.items()}
         for split, ids in self.ids.items():
             if len(ids) < self.batch_size:
@@ -143,7 +97,7 @@ class LanguageModellingData(SequenceData):
             self._facts[f"{split} unknown"] = f"{(ids == UNKNOWN).mean():.2%}"
         self._facts["vocabulary"] = len(self.vocabulary)
         self.input_size = self.output_size = len(self.vocabulary)
-        self.sha256 = content_sha256([split, texts] for split, texts in paragraphs.items())
+        self.sha256 = hub.content_sha256([split, texts] for split, texts in paragraphs.items())
 
     def _running(self, texts: Iterable[list[str]]) -> Ids:
         """Return the ids (tokens,) of all texts, one after the other, an end mark after each."""

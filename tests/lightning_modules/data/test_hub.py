@@ -11,7 +11,7 @@ import pytest
 
 from backends.errors import InvalidInput
 from lightning_modules.data import hub
-from lightning_modules.data.hub import KNOWN, content_sha256, load_split, loaded_revision, split_names
+from lightning_modules.data.hub import KNOWN, content_sha256, loaded_revision
 
 datasets = pytest.importorskip("datasets")
 
@@ -32,7 +32,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 def load(tmp_path: Path) -> Callable[..., Any]:
     def run(source: str | Path, split: str = "train", columns: tuple[str, ...] = ("text", "label"), **kw: Any) -> Any:
         where = {"cache_dir": str(tmp_path / "cache"), "offline_default": "data.source grammar"}
-        return load_split(str(source), split, columns, **where, **kw)
+        return hub.load(str(source), **where, **kw).split(split, columns)
 
     return run
 
@@ -76,7 +76,7 @@ def test_what_save_to_disk_wrote(together: bool, load: Callable[..., Any], tmp_p
         dataset.save_to_disk(str(tmp_path / "set" / "train"))
         dataset.save_to_disk(str(tmp_path / "set" / "val"))
     assert load(tmp_path / "set", "validation")[:] == ROWS
-    assert split_names(str(tmp_path / "set"), offline_default="") == ["train", "validation"]
+    assert hub.load(str(tmp_path / "set"), offline_default="").names == ["train", "validation"]
 
 
 def test_what_is_missing_is_named(load: Callable[..., Any], tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_sequences_have_the_announced_shape(arrangement: str, shape: tuple[int, 
 def test_splits_are_disjoint_complete_and_stratified() -> None:
     data = DigitsData()
     assert [len(data.dataset(split)) for split in ("train", "val", "test")] == [1293, 144, 360]
-    scans = torch.cat([data._splits[split].pixels for split in ("train", "val", "test")])
+    scans = torch.cat([data.splits[split].pixels for split in ("train", "val", "test")])
     everything = torch.from_numpy(load_digits().data).to(torch.uint8)
     assert len(torch.unique(everything, dim=0)) == 1797  # no two scans are the same
     assert torch.equal(torch.unique(scans, dim=0), torch.unique(everything, dim=0))

@@ -95,7 +95,7 @@ def test_a_folder_of_lines(tmp_path: Path) -> None:
 )
 def test_text_that_cannot_be_used(lines: list[Any], settings: dict[str, Any], words: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=words):
-        small(tmp_path, lines, **settings)
+        small(tmp_path, lines, **settings).setup()
 
 
 # Models that count -----------------------------------------------------------------------------------------------

@@ -109,7 +109,7 @@ def test_files_that_are_not_mnist_are_refused(
     encode: Callable[[np.ndarray[Any, Any]], bytes], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InvalidInput, match=message):
-        MNISTData(str(write_mnist(tmp_path, encode=encode)), validation_size=10)
+        MNISTData(str(write_mnist(tmp_path, encode=encode)), validation_size=10).setup()
 
 
 @pytest.mark.parametrize(("labels", "wrong"), [([0, 1, 10], "10"), ([0, -1, 2], "-1"), ([0.5, 1.0, 2.0], "0.5")])
@@ -118,14 +118,14 @@ def test_labels_out_of_range_are_refused(labels: list[float], wrong: str, tmp_pa
     for part in ("train", "test"):
         datasets.Dataset.from_dict(content).to_parquet(tmp_path / f"{part}.parquet")
     with pytest.raises(InvalidInput, match=f"label {wrong}; expected integers from 0 to 9"):
-        MNISTData(str(tmp_path), validation_size=1)
+        MNISTData(str(tmp_path), validation_size=1).setup()
 
 
 def test_missing_column_is_refused(tmp_path: Path) -> None:
     for part in ("train", "test"):
         datasets.Dataset.from_dict({"picture": [1], "label": [2]}).to_parquet(tmp_path / f"{part}.parquet")
     with pytest.raises(InvalidInput, match="no column 'image'; expected image, label, found picture, label"):
-        MNISTData(str(tmp_path))
+        MNISTData(str(tmp_path)).setup()
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_missing_column_is_refused(tmp_path: Path) -> None:
 )
 def test_wrong_setting_is_refused(setting: dict[str, int], folder: Path) -> None:
     with pytest.raises(InvalidInput, match=next(iter(setting))):
-        MNISTData(str(folder), **{"validation_size": 10, **setting})
+        MNISTData(str(folder), **{"validation_size": 10, **setting}).setup()
 
 
 def test_without_the_extra_the_remedy_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,4 +147,4 @@ def test_without_the_extra_the_remedy_is_named(folder: Path, monkeypatch: pytest
 
     monkeypatch.setattr(builtins, "__import__", without_datasets)
     with pytest.raises(InvalidInput, match=r"pip install 'tnqrnn\[hf\]'"):
-        MNISTData(str(folder))
+        MNISTData(str(folder), cache_dir="none").setup()  # as no other test has read it

@@ -153,7 +153,7 @@ def test_what_is_dropped_or_cut_is_counted(tmp_path: Path) -> None:
 def test_rows_that_cannot_be_learned_from(rows: list[tuple[Any, Any]], words: str, tmp_path: Path) -> None:
     source = write(tmp_path / "set", train=rows, validation=TEXTS, test=TEXTS)
     with pytest.raises(InvalidInput, match=words):
-        reviews(source, tmp_path)
+        reviews(source, tmp_path).setup()
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_rows_that_cannot_be_learned_from(rows: list[tuple[Any, Any]], words: st
 )
 def test_settings_that_make_no_data(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
-        SentimentData(**settings)
+        SentimentData(**settings).setup()
 
 
 def test_a_run_says_and_keeps_what_the_data_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

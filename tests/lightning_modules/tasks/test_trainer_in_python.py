@@ -72,7 +72,7 @@ def test_every_epoch_has_its_own_order(further: dict[str, Any]) -> None:
     limits = {"limit_train_batches": 2, "limit_val_batches": 1, "callbacks": [labels]}
     with quiet_lightning():
         Trainer(**QUIET, **limits, **further).fit(model, datamodule=data)
-    batches, targets = data.train_dataloader().batches, data._splits["train"].labels
+    batches, targets = data.train_dataloader().batches, data.splits["train"].labels
     expected = [
         (epoch, targets[batches.samples(epoch)[i * 8 : i * 8 + 8]].tolist()) for epoch in (0, 1) for i in (0, 1)
     ]
