@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from backends.errors import InvalidInput, require_choice
-from lightning_modules.cli.command_line import HELP, configurations, find_task, resolve_names, shipped_names, value_of
+from lightning_modules.cli.command_line import CommandLine
 from lightning_modules.cli.task_cli import TaskCLI
 from lightning_modules.data.loaders import SequenceData
 from lightning_modules.runs.checkpoints import read_checkpoint
@@ -27,29 +26,33 @@ def run_command(command: str, arguments: Sequence[str]) -> RunDirectory:
         InvalidInput: The settings are refused, or name no task.
         TrainingStopped: The training could not go on.
     """
-    with config_of_checkpoint(command, arguments) as config, quiet_lightning():
-        name, resolved = _task_of(command, [*config, *arguments])
+    return carry_out(CommandLine.parse([command, *arguments]))
+
+
+def carry_out(line: CommandLine) -> RunDirectory:
+    """Carry out a command line; see `run_command`."""
+    with _with_settings_of_checkpoint(line) as line, quiet_lightning():
         try:
-            return TaskCLI(name, [command, *resolved]).run
+            return TaskCLI(line).run
         except RunDone as done:
             return done.run
 
 
 @contextmanager
-def config_of_checkpoint(command: str, arguments: Sequence[str]) -> Iterator[list[str]]:
-    """Yield the arguments that name the configuration in a checkpoint, where a command line names a checkpoint alone.
+def _with_settings_of_checkpoint(line: CommandLine) -> Iterator[CommandLine]:
+    """Where a command line names a checkpoint and no configuration, add the one that is in the checkpoint.
 
     Raises:
         InvalidInput: The checkpoint cannot be read.
     """
-    checkpoint = value_of("--checkpoint", arguments)
-    if checkpoint is None or command == "fit" or configurations(arguments) or value_of("--task", arguments):
-        yield []
+    checkpoint = line.flags.get("--checkpoint")
+    if checkpoint is None or line.command == "fit" or line.task is not None or line.configurations:
+        yield line
         return
     with TemporaryDirectory() as folder:
         config = Path(folder) / "config.yaml"
         config.write_text(read_checkpoint(Path(checkpoint))["tnqrnn"]["config"])
-        yield ["--config", str(config)]
+        yield line.under(config)
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,13 @@ def describe_run(arguments: Sequence[str]) -> DescribedRun:
     Raises:
         InvalidInput: The settings are refused, or name no task.
     """
-    name, resolved = _task_of("fit", arguments)
-    paths = [str(Path(argument).resolve()) if Path(argument).is_file() else argument for argument in resolved]
+    line = CommandLine.parse(["fit", *arguments])
+    paths = tuple(str(Path(word).resolve()) if Path(word).is_file() else word for word in line.arguments)
     with quiet_lightning():
         try:
-            _Description(name, ["fit", *paths])
+            _Description(replace(line, arguments=paths))
         except _Described as described:
-            return DescribedRun(described.run, tuple(paths))
+            return DescribedRun(described.run, paths)
     raise AssertionError("a description ends before anything is built")
 
 
@@ -92,10 +95,9 @@ def prepare_run(arguments: Sequence[str]) -> PreparedRun:
     Raises:
         InvalidInput: The settings are refused, or name no task.
     """
-    name, resolved = _task_of("fit", arguments)
     with quiet_lightning():
-        prepared = _Preparation(name, ["fit", *resolved])
-    return PreparedRun(prepared.run, TASKS[name], prepared.model, prepared.datamodule)
+        prepared = _Preparation(CommandLine.parse(["fit", *arguments]))
+    return PreparedRun(prepared.run, TASKS[prepared.task], prepared.model, prepared.datamodule)
 
 
 class _Described(Exception):
@@ -127,17 +129,3 @@ class _Preparation(TaskCLI):
     def fit(self, model: SequenceTask, datamodule: SequenceData) -> None:
         """Refuse what does not fit the memory."""
         model.require_memory(datamodule.batch_size)
-
-
-def _task_of(command: str, arguments: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the task's name, and the arguments with every configuration as a path."""
-    resolved = resolve_names(arguments)
-    task = find_task(resolved)
-    if task is None and not HELP & set(resolved):
-        raise InvalidInput(
-            f"tnqrnn {command}: no task is given; use --config with one of {', '.join(shipped_names())}, or with a "
-            "file that has a line like 'task: digits'."
-        )
-    # Help without a configuration shows the settings of the first task; most are common to all.
-    name = next(iter(TASKS)) if task is None else require_choice("tnqrnn", "task", task, TASKS)
-    return name, resolved

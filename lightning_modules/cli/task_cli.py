@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 from argparse import ArgumentError
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from backends.errors import InvalidInput, require_choice
-from lightning_modules.cli.command_line import COMMANDS, HELP, configurations, read_config
+from lightning_modules.cli.command_line import COMMANDS, CommandLine, shipped_names
 from lightning_modules.cli.refusals import explain, in_one_sentence
 from lightning_modules.cli.trainer_settings import (
     PROFILERS,
@@ -72,17 +72,17 @@ class TaskCLI(LightningCLI):
     checkpoints: RunCheckpoint
     clock: InferenceClock
 
-    def __init__(self, task: str, arguments: Sequence[str]) -> None:
-        self.task = task
-        self.arguments = list(arguments)
+    def __init__(self, line: CommandLine) -> None:
+        self.line = line
+        self.task = _task_of(line)
         super().__init__(
-            model_class=TASKS[task].model,
-            datamodule_class=TASKS[task].data,
+            model_class=TASKS[self.task].model,
+            datamodule_class=TASKS[self.task].data,
             save_config_callback=None,
             parser_kwargs=_parser_settings(),
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
-            args=list(arguments),
+            args=[line.command, *line.arguments],
         )
 
     # Settings --------------------------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ class TaskCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Tell the model what the data are like, and everybody the seed."""
-        if HELP & set(self.arguments):
+        if self.line.wants_help:
             self._show_values_of_config(parser)
         parser.link_arguments("seed", "seed_everything")
         parser.link_arguments("seed", "data.seed")
@@ -131,8 +131,8 @@ class TaskCLI(LightningCLI):
     def _show_values_of_config(self, parser: LightningArgumentParser) -> None:
         """Let the help show what the configurations on the command line say, as the run would have it."""
         known = set(parser.get_defaults().keys())
-        for path in configurations(self.arguments):
-            values = dict(_dotted(read_config(path), known))
+        for _, settings in self.line.configurations:
+            values = dict(_dotted(settings, known))
             parser.set_defaults({name: value for name, value in values.items() if name in known})
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
@@ -201,13 +201,12 @@ class TaskCLI(LightningCLI):
         """
         defaults = SequenceTask.defaults()
         model = dict(defaults)
-        for path in configurations(self.arguments):
-            given = read_config(path).get("model")
-            given = given if isinstance(given, dict) else {}
-            model |= given
-            require_effect(f"config {path}", model, changed(given, defaults), "model.")
-        flags = {argument.partition("=")[0] for argument in self.arguments}
-        require_effect("tnqrnn", settings["model"], [n for n in JUDGED if f"--model.{n}" in flags], "--model.")
+        for path, given in self.line.configurations:
+            of_model = given.get("model", {})
+            model |= of_model
+            require_effect(f"config {path}", model, changed(of_model, defaults), "model.")
+        flags = [name for name in JUDGED if f"--model.{name}" in self.line.flags]
+        require_effect("tnqrnn", settings["model"], flags, "--model.")
         kept = without_leftovers(settings["model"].as_dict(), defaults)
         for name in JUDGED:
             settings["model"][name] = kept[name]
@@ -388,6 +387,18 @@ class TaskCLI(LightningCLI):
         with _unheard_signals("the same command begins anew"):
             [metrics] = evaluate(model, datamodule=datamodule, ckpt_path=path, weights_only=True, verbose=False)
         say(f"{_line(metrics)}  ({path})")
+
+
+def _task_of(line: CommandLine) -> str:
+    """Return the name of the task, or of the first one for help without a configuration: most settings are common."""
+    if line.task is None and line.wants_help:
+        return next(iter(TASKS))
+    if line.task is None:
+        raise InvalidInput(
+            f"tnqrnn {line.command}: no task is given; use --config with one of {', '.join(shipped_names())}, or with "
+            "a file that has a line like 'task: digits'."
+        )
+    return require_choice("tnqrnn", "task", line.task, TASKS)
 
 
 def _parser_settings() -> dict[str, Any]:
