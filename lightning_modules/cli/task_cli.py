@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from argparse import ArgumentError
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from jsonargparse.typing import NonNegativeInt, restricted_number_type
-from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning import Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from backends.errors import InvalidInput, require_choice
 from lightning_modules.cli.command_line import COMMANDS, CommandLine, shipped_names
@@ -26,40 +21,31 @@ from lightning_modules.cli.trainer_settings import (
     PROFILERS,
     add_trainer_arguments,
     as_list,
-    require_trainable,
     withheld,
 )
+from lightning_modules.cli.training import Training, convert, unheard_signals
 from lightning_modules.data.loaders import SequenceData
 from lightning_modules.runs.checkpoint_files import CheckpointFiles
 from lightning_modules.runs.checkpoints import (
-    RunCheckpoint,
     read_checkpoint,
-    require_place,
     require_same_data,
-    require_same_run,
     require_same_weights,
     taking_up,
 )
-from lightning_modules.runs.errors import RunDone, TrainingStopped
-from lightning_modules.runs.measured import InferenceClock, PeakMemory
+from lightning_modules.runs.errors import RunDone
+from lightning_modules.runs.measured import InferenceClock
 from lightning_modules.runs.metrics_log import MetricsLog
-from lightning_modules.runs.processes import Together, connected, lost_another, trainer_settings
-from lightning_modules.runs.progress import progress_callback
+from lightning_modules.runs.processes import trainer_settings
+from lightning_modules.runs.progress import listed, progress_callback, say
+from lightning_modules.runs.run_checkpoint import RunCheckpoint
 from lightning_modules.runs.run_directory import (
     RunDirectory,
-    alone_in,
-    environment,
-    leaves_nothing,
     require_writable,
-    write_atomically,
-    write_json,
 )
 from lightning_modules.runs.user_callbacks import require_own_names, require_saved
-from lightning_modules.tasks.contract import baselines_of, require_contract
 from lightning_modules.tasks.no_effect import JUDGED, changed, require_effect, without_leftovers
 from lightning_modules.tasks.registry import TASKS
 from lightning_modules.tasks.task import SequenceTask
-from tnqrnn import signals
 
 # What numpy's generators take.
 Seed = restricted_number_type("Seed", int, [(">=", 0), ("<=", 2**32 - 1)], docstring="Integer from 0 to 4294967295.")
@@ -189,7 +175,7 @@ class TaskCLI(LightningCLI):
             done = RunDone(self.run)
             say(str(done))
             result = json.loads(self.run.result.read_text())
-            say(f"{_line(result['metrics'])}  ({result['checkpoint']}, {result['seconds']:.1f} s)")
+            say(f"{listed(result['metrics'])}  ({result['checkpoint']}, {result['seconds']:.1f} s)")
             raise done
         if self.run.result.exists():
             say(f"{self.run.result} is not the whole result of a run, so the run goes on")
@@ -254,71 +240,8 @@ class TaskCLI(LightningCLI):
 
     def fit(self, model: SequenceTask, datamodule: SequenceData) -> None:
         """Train, test the best checkpoint, and write the result; alone in the run's directory."""
-        together = Together(self.trainer)
-        together.meet(str(self.run.path))
-        together.all_accept(lambda: self._require_parts(model, datamodule, together))
-        with leaves_nothing(self.run.path):
-            self._fit_alone(model, datamodule, together)
-
-    def _fit_alone(self, model: SequenceTask, datamodule: SequenceData, together: Together) -> None:
-        lock = alone_in(self.run.path, "tnqrnn fit", "choose another --runs or --seed")
-        try:
-            with ExitStack() as stack:
-                if self.trainer.is_global_zero or connected():
-                    together.by_first(lambda: stack.enter_context(lock))  # the first process stands for all
-                with signals.postponing(), _unheard_signals(f"the same command goes on with {self.run.path}"):
-                    self._fit(model, datamodule, together)
-        except RuntimeError as error:
-            if not lost_another(error):
-                raise
-            raise TrainingStopped(
-                f"stopped at step {self.trainer.global_step}: another process of this training is gone; if it said "
-                f"why, it is above. The same command goes on with {self.run.path}."
-            ) from error
-
-    def _require_parts(self, model: SequenceTask, datamodule: SequenceData, together: Together) -> None:
-        """Refuse what lacks a part, batches that the processes cannot share, or whose parts do not fit the memory."""
-        require_contract(model, datamodule)
-        require_trainable(self.trainer, model, datamodule)
-        if together.size > 1:
-            datamodule.require_parts(together.size)
-        part = -(-datamodule.batch_size // together.size)
-        on_cpu = self.trainer.strategy.root_device.type == "cpu"
-        model.require_memory(part * together.per_node if on_cpu else part)  # the processes of a node share its memory
-
-    def _fit(self, model: SequenceTask, datamodule: SequenceData, together: Together) -> None:
-        self._convert(model)
-        resumes = together.by_first(lambda: self._resumes(model))
-        facts = datamodule.facts()
-        if self.trainer.is_global_zero:
-            write_atomically(self.run.config, self.config_text)
-            computed_with = environment(_device(self.trainer), datamodule.sha256)
-            write_json(self.run.env, {**computed_with, "processes": together.size, "data": facts})
-        if facts:
-            say(f"data: {', '.join(f'{name} {value}' for name, value in facts.items())}")
-        counts = model.parameter_counts()
-        parts = ", ".join(f"{part} {count}" for part, count in counts.items() if part != "total")
-        say(f"{self.task}: {counts['total']} parameters ({parts})")
-        for choice in model.backend_choices():
-            say(f"backend: {choice}")
-        resume_from = self.run.last if resumes else None
-        memory = PeakMemory()
-        try:
-            with in_one_sentence("trainer", only_if=lambda: not self.checkpoints.has_started):
-                self.trainer.fit(model, datamodule=datamodule, ckpt_path=resume_from, weights_only=True)
-        except InvalidInput as refusal:
-            if self.trainer.global_step == 0 and not connected():
-                raise
-            # The request was fine, its course was not: a backend refuses angles that are NaN, for one.
-            raise TrainingStopped(f"stopped at step {self.trainer.global_step}: {refusal}") from refusal
-        except Exception as error:
-            if resume_from is None or self.checkpoints.has_begun or lost_another(error):
-                raise
-            with taking_up(resume_from):
-                raise
-        self._finish(model, datamodule, memory.above_start())
-        if (number := signals.asked()) is not None:
-            raise signals.Left(number, f"told by {signal.Signals(number).name} to leave: {self.run.path} is done.")
+        seed, parts = self._get(self.config, "seed"), (self.trainer, model, datamodule, self.checkpoints, self.clock)
+        Training(self.task, seed, self.config_text, self.run, *parts).carry_out()
 
     def validate(self, model: SequenceTask, datamodule: SequenceData) -> None:
         """Evaluate a checkpoint on the validation set."""
@@ -328,65 +251,19 @@ class TaskCLI(LightningCLI):
         """Evaluate a checkpoint on the test set."""
         self._evaluate("test", model, datamodule)
 
-    def _convert(self, model: SequenceTask) -> None:
-        """Give the model the dtype of trainer.precision now: Lightning would round a checkpoint's float64 first."""
-        self.trainer.precision_plugin.convert_module(model)
-
-    def _resumes(self, model: SequenceTask) -> bool:
-        if not self.run.last.exists():
-            say(f"run: {self.run.path}")
-            return False
-        checkpoint = read_checkpoint(self.run.last)
-        require_same_run(checkpoint, self.run)
-        require_same_weights(checkpoint, model, self.run.last)
-        require_place(checkpoint, self.datamodule, self.run.last)
-        say(f"resuming {self.run.path} after step {checkpoint['global_step']}")
-        return True
-
-    def _finish(self, model: SequenceTask, datamodule: SequenceData, peak_memory: int) -> None:
-        """Test the best checkpoint and write the result, as the last thing of all; peak memory in bytes."""
-        epochs, steps, seconds = self.trainer.current_epoch, self.trainer.global_step, self.checkpoints.seconds
-        tested = self.run.best_or_last()
-        read_checkpoint(tested)  # a broken file is refused in our words
-        measured = self.trainer.test(model, datamodule=datamodule, ckpt_path=tested, weights_only=True, verbose=False)
-        metrics = measured[0] if measured else {}  # nothing, with trainer.limit_test_batches 0
-        baselines, no_baselines = baselines_of(datamodule)
-        result = {
-            "task": self.task,
-            "data": datamodule.data_kind,
-            "seed": self._get(self.config, "seed"),
-            "config_hash": self.run.config_hash,
-            "metrics": dict(metrics),
-            "baselines": baselines,
-            **({"no_baselines": no_baselines} if no_baselines else {}),
-            "checkpoint": tested.name,
-            "parameters": model.parameter_counts(),
-            "epochs": epochs,
-            "steps": steps,
-            "seconds": round(seconds, 3),
-            "inference_ms_per_sample": self.clock.milliseconds_per_sample,
-            "peak_memory_bytes": peak_memory,
-        }
-        if self.trainer.is_global_zero:
-            write_json(self.run.result, result)
-        say(f"{_line(metrics)}  ({tested.name}, {seconds:.1f} s)")
-        if baselines or no_baselines:
-            say(no_baselines or f"baselines: {_line(baselines)}")
-        say(f"run: {self.run.path}")
-
     def _evaluate(self, command: str, model: SequenceTask, datamodule: SequenceData) -> None:
         named = self._get(self.config, "checkpoint")
         path = Path(named) if named else self.run.best_or_last()
         checkpoint = read_checkpoint(path)
         require_same_weights(checkpoint, model, path)
         require_same_data(checkpoint, yaml.safe_load(self.config_text)["data"], path)
-        self._convert(model)
+        convert(model, self.trainer)
         with taking_up(path):
             datamodule.load_state_dict(checkpoint[type(datamodule).__qualname__])
         evaluate = getattr(self.trainer, command)
-        with _unheard_signals("the same command begins anew"):
+        with unheard_signals("the same command begins anew"):
             [metrics] = evaluate(model, datamodule=datamodule, ckpt_path=path, weights_only=True, verbose=False)
-        say(f"{_line(metrics)}  ({path})")
+        say(f"{listed(metrics)}  ({path})")
 
 
 def _task_of(line: CommandLine) -> str:
@@ -410,24 +287,6 @@ def _parser_settings() -> dict[str, Any]:
     return {"prog": "tnqrnn", **options, **per_command}
 
 
-@contextmanager
-def _unheard_signals(goes_on: str) -> Iterator[None]:
-    """Say what Lightning's ending means where nobody listens for signals: in a notebook, or another program."""
-    try:
-        yield
-    except signals.Left:
-        raise
-    except SystemExit as end:  # of SIGTERM without a number, of an interrupt with 1
-        number = signal.SIGTERM if isinstance(end, SIGTERMException) else signal.SIGINT
-        raise signals.Left(number, f"interrupted by {number.name}; {goes_on}.") from end
-
-
-@rank_zero_only
-def say(text: str) -> None:
-    """Tell the user something, once."""
-    print(text, flush=True)
-
-
 def _dotted(settings: Mapping[str, Any], known: Collection[str], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield settings by their dotted names."""
     for name, value in settings.items():
@@ -435,12 +294,3 @@ def _dotted(settings: Mapping[str, Any], known: Collection[str], prefix: str = "
             yield from _dotted(value, known, f"{prefix}{name}.")
         else:
             yield prefix + name, value
-
-
-def _line(metrics: Any) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-
-
-def _device(trainer: Trainer) -> str:
-    device = trainer.strategy.root_device
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)

@@ -15,8 +15,8 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Timer
 
 from lightning_modules.cli.cli import main
-from lightning_modules.runs.checkpoints import RunCheckpoint
 from lightning_modules.runs.metrics_log import MetricsLog
+from lightning_modules.runs.run_checkpoint import RunCheckpoint
 from lightning_modules.tasks.task import SequenceTask
 from tests.lightning_modules.small_runs import SMALL, Killed, assert_equal, end_of, only_run, weights
 

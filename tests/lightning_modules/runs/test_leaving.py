@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import torch
 
-from lightning_modules.cli import task_cli
+from lightning_modules.cli import training
 from lightning_modules.cli.cli import exit_code
-from lightning_modules.runs.checkpoints import RunCheckpoint
+from lightning_modules.runs.run_checkpoint import RunCheckpoint
 from lightning_modules.runs.run_directory import alone_in
 from lightning_modules.tasks.task import SequenceTask
 from tests.lightning_modules.small_runs import Fit, assert_equal, end_of, only_run
@@ -109,7 +109,7 @@ def test_a_signal_while_the_result_is_written_comes_too_late_to_lose_it(
     listening: None, fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with signals.listening():
-        monkeypatch.setattr(task_cli, "write_json", signalled(task_cli.write_json, signal.SIGTERM, 2))
+        monkeypatch.setattr(training, "write_json", signalled(training.write_json, signal.SIGTERM, 2))
         assert fit() == 143
     run = only_run(tmp_path / "runs")
     assert capsys.readouterr().err == f"told by SIGTERM to leave: {run} is done.\n"

@@ -17,8 +17,9 @@ from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from backends.errors import InvalidInput
 from lightning_modules.cli.cli import main
 from lightning_modules.data.loaders import EpochBatches, share
-from lightning_modules.runs.checkpoints import RunCheckpoint, random_states
 from lightning_modules.runs.processes import Launch, set_threads, trainer_settings
+from lightning_modules.runs.random_states import random_states
+from lightning_modules.runs.run_checkpoint import RunCheckpoint
 from lightning_modules.runs.run_directory import RunDirectory, config_hash
 from tests.lightning_modules.small_runs import SMALL
 

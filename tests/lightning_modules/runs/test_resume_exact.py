@@ -16,7 +16,7 @@ import torch
 
 from lightning_modules.cli.cli import main
 from lightning_modules.data.loaders import EpochBatches
-from lightning_modules.runs.checkpoints import random_states, set_random_states
+from lightning_modules.runs.random_states import random_states, set_random_states
 from tests.lightning_modules.small_runs import SMALL, Fit, KillAt, Killed, only_run, weights
 
 

@@ -14,7 +14,7 @@ from lightning_modules.tasks.contract import require_contract
 from lightning_modules.tasks.images.digits import DigitsData
 from lightning_modules.tasks.images.task import ImageClassifier
 from lightning_modules.tasks.task import SequenceTask
-from lightning_modules.tasks.translation import task as translation
+from lightning_modules.tasks.translation import attention_figure
 from tests.lightning_modules.small_runs import Fit, only_run
 
 
@@ -74,14 +74,14 @@ def test_a_baseline_that_fails_is_a_sentence_in_the_result(
 
 
 def test_a_picture_that_cannot_be_drawn_does_not_cost_the_result(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def draw(*_: object) -> None:
         raise RuntimeError("no font")
 
-    monkeypatch.setattr(translation, "draw_attention", draw)
+    monkeypatch.setattr(attention_figure, "_draw", draw)
     arguments = ["fit", "--config", "translation", "--runs", str(tmp_path / "runs"), "--model.n_qubits", "2"]
     arguments += ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1", "--trainer.limit_val_batches", "1"]
     assert main([*arguments, "--trainer.limit_test_batches", "1", "--data.batch_size", "4"]) == 0
     assert (only_run(tmp_path / "runs") / "result.json").exists()
-    assert "attention.png could not be drawn (RuntimeError: no font)" in caplog.text
+    assert "attention.png could not be drawn (RuntimeError: no font)" in capsys.readouterr().err
