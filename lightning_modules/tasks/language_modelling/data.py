@@ -19,7 +19,7 @@ from lightning_modules.data.loaders import Batch, BatchDataset
 from lightning_modules.data.text import TextData
 from lightning_modules.data.vocabulary import BEGIN, END, PADDING, UNKNOWN, Vocabulary
 from lightning_modules.tasks.language_modelling.ngrams import Ids, ngram_perplexities
-from lightning_modules.tasks.language_modelling.paragraphs import TOKENIZERS, of_data_set, of_reference
+from lightning_modules.tasks.language_modelling.paragraphs import TOKENIZERS, data_set_paragraphs, reference_paragraphs
 from lightning_modules.tasks.language_modelling.reference_text import Paragraphs
 
 REFERENCE = "pydoc"
@@ -71,7 +71,9 @@ class LanguageModellingData(TextData):
 
     def read(self) -> None:
         """Read the text, and number its tokens."""
-        paragraphs, facts = of_reference() if self.source == REFERENCE else of_data_set(self.source, *self._where)
+        paragraphs, facts = (
+            reference_paragraphs() if self.source == REFERENCE else data_set_paragraphs(self.source, *self._where)
+        )
         self._facts |= facts
         self._number(paragraphs)
 

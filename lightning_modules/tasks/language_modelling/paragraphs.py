@@ -18,7 +18,7 @@ Texts = tuple[dict[str, Paragraphs], dict[str, Any]]  # by split; and what a use
 
 
 @cache
-def of_reference() -> Texts:
+def reference_paragraphs() -> Texts:
     """Return the paragraphs of Python's reference."""
     text = reference_text()
     topics = "/".join(str(text.topics[split]) for split in SPLITS)
@@ -26,7 +26,7 @@ def of_reference() -> Texts:
 
 
 @read_once
-def of_data_set(
+def data_set_paragraphs(
     source: str, column: str, tokenizer: str, config: str | None, revision: str | None, cache_dir: str | None
 ) -> Texts:
     """Return the lines of a data set's `column` that are not empty, cut by a tokenizer; others as in `hub.load`.
