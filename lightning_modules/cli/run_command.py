@@ -12,7 +12,6 @@ from lightning_modules.cli.command_line import CommandLine
 from lightning_modules.cli.task_cli import TaskCLI
 from lightning_modules.data.loaders import SequenceData
 from lightning_modules.runs.checkpoints import read_checkpoint
-from lightning_modules.runs.errors import RunDone
 from lightning_modules.runs.progress import quiet_lightning
 from lightning_modules.runs.run_directory import RunDirectory
 from lightning_modules.tasks.registry import TASKS, Task
@@ -32,10 +31,10 @@ def run_command(command: str, arguments: Sequence[str]) -> RunDirectory:
 def carry_out(line: CommandLine) -> RunDirectory:
     """Carry out a command line; see `run_command`."""
     with _with_settings_of_checkpoint(line) as line, quiet_lightning():
-        try:
-            return TaskCLI(line).run
-        except RunDone as done:
-            return done.run
+        cli = TaskCLI(line)
+        if not cli.is_done():
+            cli.build().carry_out()
+        return cli.run
 
 
 @contextmanager
@@ -72,11 +71,7 @@ def describe_run(arguments: Sequence[str]) -> DescribedRun:
     line = CommandLine.parse(["fit", *arguments])
     paths = tuple(str(Path(word).resolve()) if Path(word).is_file() else word for word in line.arguments)
     with quiet_lightning():
-        try:
-            _Description(replace(line, arguments=paths))
-        except _Described as described:
-            return DescribedRun(described.run, paths)
-    raise AssertionError("a description ends before anything is built")
+        return DescribedRun(TaskCLI(replace(line, arguments=paths)).run, paths)
 
 
 @dataclass(frozen=True)
@@ -96,36 +91,6 @@ def prepare_run(arguments: Sequence[str]) -> PreparedRun:
         InvalidInput: The settings are refused, or name no task.
     """
     with quiet_lightning():
-        prepared = _Preparation(CommandLine.parse(["fit", *arguments]))
-    return PreparedRun(prepared.run, TASKS[prepared.task], prepared.model, prepared.datamodule)
-
-
-class _Described(Exception):
-    """The settings were accepted; `run` is their directory."""
-
-    def __init__(self, run: RunDirectory) -> None:
-        super().__init__(str(run.path))
-        self.run = run
-
-
-class _Description(TaskCLI):
-    """The command line up to the point where model and data would be built."""
-
-    def skip_done(self) -> None:
-        """Describe a finished run like any other."""
-
-    def before_instantiate_classes(self) -> None:
-        """Stop here."""
-        super().before_instantiate_classes()
-        raise _Described(self.run)
-
-
-class _Preparation(TaskCLI):
-    """The command line up to the point where training would start."""
-
-    def skip_done(self) -> None:
-        """Prepare a finished run like any other."""
-
-    def fit(self, model: SequenceTask, datamodule: SequenceData) -> None:
-        """Refuse what does not fit the memory."""
-        model.require_memory(datamodule.batch_size)
+        cli = TaskCLI(CommandLine.parse(["fit", *arguments])).build()
+    cli.model.require_memory(cli.datamodule.batch_size)
+    return PreparedRun(cli.run, TASKS[cli.task], cli.model, cli.datamodule)

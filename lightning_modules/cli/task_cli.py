@@ -32,7 +32,6 @@ from lightning_modules.runs.checkpoints import (
     require_same_weights,
     taking_up,
 )
-from lightning_modules.runs.errors import RunDone
 from lightning_modules.runs.measured import InferenceClock
 from lightning_modules.runs.metrics_log import MetricsLog
 from lightning_modules.runs.processes import trainer_settings
@@ -57,6 +56,8 @@ class TaskCLI(LightningCLI):
     run: RunDirectory
     checkpoints: RunCheckpoint
     clock: InferenceClock
+    model: SequenceTask
+    datamodule: SequenceData
 
     def __init__(self, line: CommandLine) -> None:
         self.line = line
@@ -65,20 +66,20 @@ class TaskCLI(LightningCLI):
             model_class=TASKS[self.task].model,
             datamodule_class=TASKS[self.task].data,
             save_config_callback=None,
-            parser_kwargs=_parser_settings(),
+            parser_kwargs={
+                "prog": "tnqrnn",
+                "usage": f"tnqrnn {line.command} --config NAME [--setting value ...]",
+                "description": COMMANDS[line.command],
+                "exit_on_error": False,
+                "allow_abbrev": False,
+            },
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
-            args=[line.command, *line.arguments],
+            args=list(line.arguments),
+            run=False,  # the command is known; Lightning would make a parser for each
         )
 
     # Settings --------------------------------------------------------------------------------------------------------
-
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """Return the commands, and which of the Trainer's arguments they do not take from the user."""
-        ours = {"model", "datamodule", "ckpt_path", "weights_only", "verbose"}
-        loaders = {"train_dataloaders", "val_dataloaders", "dataloaders"}
-        return dict.fromkeys(COMMANDS, ours | loaders)
 
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the settings that stand outside model, data and trainer."""
@@ -130,29 +131,23 @@ class TaskCLI(LightningCLI):
         try:
             self.config = parser.parse_args(args)
         except ArgumentError as error:
-            keys = list(self._parser(args[0]).get_defaults().keys())
-            raise InvalidInput(f"tnqrnn {args[0]}: {explain(str(error), keys, COMMANDS, withheld())}") from error
+            told = explain(str(error), list(parser.get_defaults().keys()), withheld())
+            raise InvalidInput(f"tnqrnn {self.line.command}: {told}") from error
 
     # Before anything is computed -------------------------------------------------------------------------------------
 
     def before_instantiate_classes(self) -> None:
-        """Find the run's directory.
-
-        Raises:
-            RunDone: The result is already in it.
-        """
-        settings = self.config[self.subcommand]
-        if settings["trainer"]["callbacks"] is not None:
-            settings["trainer"]["callbacks"] = as_list(settings["trainer"]["callbacks"])
-        self._require_used(settings)
-        require_saved(settings["trainer"]["callbacks"])
-        with in_one_sentence(f"tnqrnn {self.subcommand}: a setting cannot be written into config.yaml"):
-            self.config_text = self._parser(self.subcommand).dump(settings, skip_unset=False)
-        self.run = RunDirectory.of(
-            Path(settings["runs"]), self.task, settings["seed"], yaml.safe_load(self.config_text)
-        )
-        if self.subcommand == "fit":
-            self._before_fit(settings)
+        """Find the run's directory."""
+        if self.config["trainer"]["callbacks"] is not None:
+            self.config["trainer"]["callbacks"] = as_list(self.config["trainer"]["callbacks"])
+        self._require_used()
+        require_saved(self.config["trainer"]["callbacks"])
+        with in_one_sentence(f"tnqrnn {self.line.command}: a setting cannot be written into config.yaml"):
+            self.config_text = self.parser.dump(self.config, skip_unset=False)
+        settings, runs = yaml.safe_load(self.config_text), Path(self.config["runs"])
+        self.run = RunDirectory.of(runs, self.task, self.config["seed"], settings)
+        if self.line.command == "fit":
+            self._before_fit(self.config)
 
     def _before_fit(self, settings: Any) -> None:
         if not settings["runs"]:
@@ -163,24 +158,8 @@ class TaskCLI(LightningCLI):
                 raise InvalidInput(f"tnqrnn fit: trainer.{name} is 0, so nothing would be trained; leave it out.")
         if settings["checkpoint"] is not None:
             raise InvalidInput("tnqrnn fit: --checkpoint is for validate and test; fit resumes its own run by itself.")
-        self.skip_done()
 
-    def skip_done(self) -> None:
-        """Leave a finished run alone.
-
-        Raises:
-            RunDone: The result is there.
-        """
-        if self.run.is_done():
-            done = RunDone(self.run)
-            say(str(done))
-            result = json.loads(self.run.result.read_text())
-            say(f"{listed(result['metrics'])}  ({result['checkpoint']}, {result['seconds']:.1f} s)")
-            raise done
-        if self.run.result.exists():
-            say(f"{self.run.result} is not the whole result of a run, so the run goes on")
-
-    def _require_used(self, settings: Any) -> None:
+    def _require_used(self) -> None:
         """Refuse settings that have no effect, of every configuration and of the command line by itself.
 
         What the command line took the effect of, by another cell or backend than its configuration's, is let go.
@@ -192,29 +171,33 @@ class TaskCLI(LightningCLI):
             model |= of_model
             require_effect(f"config {path}", model, changed(of_model, defaults), "model.")
         flags = [name for name in JUDGED if f"--model.{name}" in self.line.flags]
-        require_effect("tnqrnn", settings["model"], flags, "--model.")
-        kept = without_leftovers(settings["model"].as_dict(), defaults)
+        require_effect("tnqrnn", self.config["model"], flags, "--model.")
+        kept = without_leftovers(self.config["model"].as_dict(), defaults)
         for name in JUDGED:
-            settings["model"][name] = kept[name]
+            self.config["model"][name] = kept[name]
 
     def instantiate_classes(self) -> None:
+        """Leave that to `build`: a run may be done already, or only be described."""
+
+    def build(self) -> TaskCLI:
         """Build data, model, callbacks and trainer.
 
         Raises:
             InvalidInput: One of them refuses its settings, or one of Lightning's classes fails.
         """
-        with in_one_sentence(f"tnqrnn {self.subcommand}"):
+        with in_one_sentence(f"tnqrnn {self.line.command}"):
             super().instantiate_classes()
+        return self
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Return a trainer that logs, saves and reports into the run's directory."""
-        settings = self._get(self.config_init, "trainer")
+        settings = self.config_init["trainer"]
         wants_progress = settings.get("enable_progress_bar") is not False
-        fits = self.subcommand == "fit"
+        fits = self.line.command == "fit"
         callbacks = as_list(settings.get("callbacks"))
         require_own_names(callbacks, self.run.last.parent)
         if fits:
-            every = self._get(self.config_init, "checkpoint_every")
+            every = self.config["checkpoint_every"]
             self.checkpoints = RunCheckpoint(self.run, self.task, self.config_text, every)
             self.clock = InferenceClock()
             callbacks += [self.checkpoints, self.clock]
@@ -238,31 +221,39 @@ class TaskCLI(LightningCLI):
 
     # The commands ----------------------------------------------------------------------------------------------------
 
-    def fit(self, model: SequenceTask, datamodule: SequenceData) -> None:
-        """Train, test the best checkpoint, and write the result; alone in the run's directory."""
-        seed, parts = self._get(self.config, "seed"), (self.trainer, model, datamodule, self.checkpoints, self.clock)
-        Training(self.task, seed, self.config_text, self.run, *parts).carry_out()
+    def carry_out(self) -> None:
+        """Train, or evaluate a checkpoint; everything is built."""
+        if self.line.command == "fit":
+            parts = (self.trainer, self.model, self.datamodule, self.checkpoints, self.clock)
+            Training(self.task, self.config["seed"], self.config_text, self.run, *parts).carry_out()
+        else:
+            self._evaluate()
 
-    def validate(self, model: SequenceTask, datamodule: SequenceData) -> None:
-        """Evaluate a checkpoint on the validation set."""
-        self._evaluate("validate", model, datamodule)
+    def is_done(self) -> bool:
+        """Whether the run that would be trained is done; its result is said."""
+        if self.line.command == "fit" and self.run.is_done():
+            say(f"already done: {self.run.result}")
+            result = json.loads(self.run.result.read_text())
+            say(f"{listed(result['metrics'])}  ({result['checkpoint']}, {result['seconds']:.1f} s)")
+            return True
+        if self.line.command == "fit" and self.run.result.exists():
+            say(f"{self.run.result} is not the whole result of a run, so the run goes on")
+        return False
 
-    def test(self, model: SequenceTask, datamodule: SequenceData) -> None:
-        """Evaluate a checkpoint on the test set."""
-        self._evaluate("test", model, datamodule)
-
-    def _evaluate(self, command: str, model: SequenceTask, datamodule: SequenceData) -> None:
-        named = self._get(self.config, "checkpoint")
+    def _evaluate(self) -> None:
+        named = self.config["checkpoint"]
         path = Path(named) if named else self.run.best_or_last()
         checkpoint = read_checkpoint(path)
-        require_same_weights(checkpoint, model, path)
+        require_same_weights(checkpoint, self.model, path)
         require_same_data(checkpoint, yaml.safe_load(self.config_text)["data"], path)
-        convert(model, self.trainer)
+        convert(self.model, self.trainer)
         with taking_up(path):
-            datamodule.load_state_dict(checkpoint[type(datamodule).__qualname__])
-        evaluate = getattr(self.trainer, command)
+            self.datamodule.load_state_dict(checkpoint[type(self.datamodule).__qualname__])
+        evaluate = getattr(self.trainer, self.line.command)
         with unheard_signals("the same command begins anew"):
-            [metrics] = evaluate(model, datamodule=datamodule, ckpt_path=path, weights_only=True, verbose=False)
+            [metrics] = evaluate(
+                self.model, datamodule=self.datamodule, ckpt_path=path, weights_only=True, verbose=False
+            )
         say(f"{listed(metrics)}  ({path})")
 
 
@@ -276,15 +267,6 @@ def _task_of(line: CommandLine) -> str:
             "a file that has a line like 'task: digits'."
         )
     return require_choice("tnqrnn", "task", line.task, TASKS)
-
-
-def _parser_settings() -> dict[str, Any]:
-    options = {"exit_on_error": False, "allow_abbrev": False}
-    per_command = {
-        command: {**options, "description": text, "usage": f"tnqrnn {command} --config NAME [--setting value ...]"}
-        for command, text in COMMANDS.items()
-    }
-    return {"prog": "tnqrnn", **options, **per_command}
 
 
 def _dotted(settings: Mapping[str, Any], known: Collection[str], prefix: str = "") -> Iterator[tuple[str, Any]]:

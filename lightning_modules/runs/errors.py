@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from lightning_modules.runs.run_directory import RunDirectory
-
 
 # What a file system says when it does not take a file: full, over quota, too large, read-only, not ours, broken.
 STORAGE = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "ESTALE")}
@@ -23,14 +18,6 @@ class TrainingStopped(RuntimeError):
     def __init__(self, message: str, everywhere: bool = False) -> None:
         super().__init__(message)
         self.everywhere = everywhere
-
-
-class RunDone(Exception):
-    """The run that was asked for is finished already; its directory is `run`."""
-
-    def __init__(self, run: RunDirectory) -> None:
-        super().__init__(f"already done: {run.result}")
-        self.run = run
 
 
 def storage_failed(error: OSError) -> TrainingStopped:
