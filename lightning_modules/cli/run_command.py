@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import yaml
+
 from lightning_modules.cli.command_line import CommandLine
 from lightning_modules.cli.task_cli import TaskCLI
 from lightning_modules.data.loaders import SequenceData
-from lightning_modules.runs.checkpoints import read_checkpoint
 from lightning_modules.runs.progress import quiet_lightning
 from lightning_modules.runs.run_directory import RunDirectory
 from lightning_modules.tasks.registry import TASKS, Task
 from lightning_modules.tasks.task import SequenceTask
+from lightning_modules.tasks.trained_run import TrainedRun
 
 
 def run_command(command: str, arguments: Sequence[str]) -> RunDirectory:
@@ -50,7 +52,7 @@ def _with_settings_of_checkpoint(line: CommandLine) -> Iterator[CommandLine]:
         return
     with TemporaryDirectory() as folder:
         config = Path(folder) / "config.yaml"
-        config.write_text(read_checkpoint(Path(checkpoint))["tnqrnn"]["config"])
+        config.write_text(yaml.safe_dump(TrainedRun.of(Path(checkpoint)).settings()))
         yield line.under(config)
 
 

@@ -38,6 +38,13 @@ class TrainedRun:
         """The task's name."""
         return str(self.config["task"])
 
+    def settings(self) -> dict[str, Any]:
+        """Return the configuration, without what an older version took along beside a cell that does not use it."""
+        defaults = self.task.model.defaults()
+        with taking_up(self.checkpoint):
+            model = without_leftovers({**defaults, **self.config["model"]}, defaults)
+        return {**self.config, "model": model}
+
     def data(self) -> SequenceData:
         """Return the data the run was trained on, with the permutation that the checkpoint holds."""
         with taking_up(self.checkpoint):
