@@ -203,7 +203,8 @@ class SequenceData(LightningDataModule):
         if name.startswith("__") or self.__dict__.get("_is_read", True):
             raise AttributeError(f"{type(self).__name__} has no {name!r}")
         self.setup()
-        return getattr(self, name)
+        self._is_read = True  # also where a subclass has a `setup` of its own
+        return object.__getattribute__(self, name)
 
     @abstractmethod
     def dataset(self, split: str) -> BatchDataset:

@@ -116,3 +116,17 @@ def test_data_that_were_refused_are_refused_again(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(ValueError, match="the folder cannot be read"):
             data.setup()
+
+
+def test_a_setup_of_ones_own_is_called_once_for_what_is_missing() -> None:
+    class Mine(DigitsData):
+        calls = 0
+
+        def setup(self, stage: str | None = None) -> None:
+            self.calls += 1
+            self.read()
+
+    data = Mine()
+    assert len(data.splits["train"]) == 1293
+    assert not hasattr(data, "nothing")
+    assert data.calls == 1
