@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,12 @@ WORDS = re.compile(r"\w+(?:'\w+)*|[^\w\s]")
 
 def tokenize(text: str, lower_case: bool = True, words: re.Pattern[str] = WORDS) -> list[str]:
     """Return the words of a text, and what stands between them but for blanks."""
-    return words.findall(text.lower() if lower_case else text)
+    return interned(words.findall(text.lower() if lower_case else text))
+
+
+def interned(tokens: Iterable[str]) -> list[str]:
+    """Return tokens as they are: one object for all occurrences of a word, as what was read is kept in memory."""
+    return [sys.intern(token) for token in tokens]
 
 
 class TextData(SequenceData):

@@ -9,11 +9,14 @@ from typing import Any
 from backends.errors import InvalidInput
 from lightning_modules.data.hub import SPLITS, load, loaded_revision
 from lightning_modules.data.reading import read_once
-from lightning_modules.data.text import tokenize
+from lightning_modules.data.text import interned, tokenize
 from lightning_modules.tasks.language_modelling.reference_text import Paragraphs, reference_text
 
 # WikiText and PTB come as tokens between blanks; anything else is better cut into words.
-TOKENIZERS: dict[str, Callable[[str], list[str]]] = {"words": tokenize, "blanks": str.split}
+TOKENIZERS: dict[str, Callable[[str], list[str]]] = {
+    "words": tokenize,
+    "blanks": lambda text: interned(text.split()),
+}
 Texts = tuple[dict[str, Paragraphs], dict[str, Any]]  # by split; and what a user should know of them
 
 
