@@ -14,9 +14,8 @@ from backends.errors import InvalidInput, nearest
 
 UNKNOWN = (
     r"unrecognized arguments: (?P<key>\S+)",
-    r"(?:Group '(?P<group>[^']+)' )?does not accept (?:option|nested key) '(?P<key>[^']+)'",
+    r"(?:Group '(?P<group>[^']+)' )?does not accept option '(?P<key>[^']+)'",
     r"^Option '(?P<key>[^']+)' is not accepted",
-    r"[Kk]ey '(?P<key>[^']+)' is not expected",
     r'Linked "(?P<key>[^"]+)" must be given via',
 )
 PLAIN_TYPES = {"int": "an integer", "float": "a number", "str": "text", "bool": "true or false", "NoneType": "null"}

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 from jsonargparse.typing import NonNegativeInt, restricted_number_type
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from backends.errors import InvalidInput, require_choice
@@ -192,32 +192,30 @@ class TaskCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Return a trainer that logs, saves and reports into the run's directory."""
         settings = self.config_init["trainer"]
-        wants_progress = settings.get("enable_progress_bar") is not False
+        require_own_names(as_list(settings["callbacks"]), self.run.last.parent)
+        if isinstance(settings["profiler"], str):
+            require_choice("trainer", "profiler", settings["profiler"], PROFILERS)
         fits = self.line.command == "fit"
-        callbacks = as_list(settings.get("callbacks"))
-        require_own_names(callbacks, self.run.last.parent)
-        if fits:
-            every = self.config["checkpoint_every"]
-            self.checkpoints = RunCheckpoint(self.run, self.task, self.config_text, every)
-            self.clock = InferenceClock()
-            callbacks += [self.checkpoints, self.clock]
-        if fits and wants_progress:
-            callbacks.append(progress_callback(TASKS[self.task].headline))
-        owned: dict[str, Any] = {
-            "callbacks": callbacks,
+        shows = fits and settings["enable_progress_bar"] is not False
+        owned = trainer_settings(settings["devices"], settings["num_nodes"]) | {
+            "callbacks": [*as_list(settings["callbacks"]), *(self._own_callbacks(shows) if fits else ())],
             "logger": MetricsLog(self.run.metrics) if fits else False,
             "default_root_dir": str(self.run.path),
             "enable_checkpointing": fits,
             "enable_model_summary": False,
             "num_sanity_val_steps": 0,
-            "enable_progress_bar": fits and wants_progress and sys.stdout.isatty(),
+            "enable_progress_bar": shows and sys.stdout.isatty(),
         }
-        owned |= trainer_settings(settings["devices"], settings["num_nodes"])
         owned["plugins"] = [*owned.get("plugins", []), CheckpointFiles()]
-        if isinstance(settings["profiler"], str):
-            require_choice("trainer", "profiler", settings["profiler"], PROFILERS)
         with in_one_sentence("trainer"):
             return super().instantiate_trainer(**owned, **kwargs)
+
+    def _own_callbacks(self, shows_progress: bool) -> list[Callback]:
+        """Return the callbacks of a training, beside the user's."""
+        self.checkpoints = RunCheckpoint(self.run, self.task, self.config_text, self.config["checkpoint_every"])
+        self.clock = InferenceClock()
+        progress = [progress_callback(TASKS[self.task].headline)] if shows_progress else []
+        return [self.checkpoints, self.clock, *progress]
 
     # The commands ----------------------------------------------------------------------------------------------------
 
