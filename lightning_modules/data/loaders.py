@@ -19,6 +19,8 @@ from torch.utils.data import Dataset, Sampler
 from backends.errors import InvalidInput, require_positive_int
 
 Batch = tuple[Tensor, Tensor]
+# Of every division into splits, so that results of different runs compare.
+SPLIT_SEED = 0
 
 
 class BatchDataset(Dataset[Batch]):

@@ -9,7 +9,8 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from lightning_modules.tasks.images.data import SPLIT_SEED, ImageData, Images
+from lightning_modules.data.loaders import SPLIT_SEED
+from lightning_modules.tasks.images.data import ImageData, Images
 from lightning_modules.tasks.images.task import ImageClassifier
 
 # 1293 scans are left for training; every split is stratified by digit.

@@ -15,8 +15,9 @@ from sklearn.model_selection import train_test_split
 
 from backends.errors import InvalidInput, require_positive_int
 from lightning_modules.data.hub import load
+from lightning_modules.data.loaders import SPLIT_SEED
 from lightning_modules.data.reading import read_once
-from lightning_modules.tasks.images.data import SPLIT_SEED, ImageData, Images
+from lightning_modules.tasks.images.data import ImageData, Images
 
 if TYPE_CHECKING:
     from datasets import Dataset

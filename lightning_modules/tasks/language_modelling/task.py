@@ -20,7 +20,7 @@ from lightning_modules.data.loaders import Batch
 from lightning_modules.data.vocabulary import PADDING
 from lightning_modules.runs.processes import gathered
 from lightning_modules.tasks.language_modelling.carried_state import plain, restored
-from lightning_modules.tasks.text import TextTask
+from lightning_modules.tasks.text_task import TextTask
 
 
 class LanguageModel(TextTask):

@@ -9,12 +9,13 @@ from sklearn.model_selection import train_test_split
 
 from backends.errors import InvalidInput
 from lightning_modules.data.hub import SPLITS, load, loaded_revision
+from lightning_modules.data.loaders import SPLIT_SEED
 from lightning_modules.data.reading import read_once
 from lightning_modules.data.text import tokenize
 
 LABELS = (0, 1)
 UNLABELLED = -1  # what public benchmarks write where they keep the labels to themselves
-HELD_OUT, HELD_OUT_SEED = 0.1, 0
+HELD_OUT = 0.1  # of the training texts, where there is no validation split
 Labelled = Sequence[tuple[Sequence[str], int]]  # tokens and label of every text
 Texts = dict[str, Labelled]  # by split
 
@@ -69,6 +70,6 @@ def _complete(source: str, splits: Texts, facts: dict[str, Any]) -> Texts:
     if not val:
         if len(train) < 2 / HELD_OUT:
             raise InvalidInput(f"sentiment: {len(train)} training texts are too few to hold out a validation set.")
-        train, val = train_test_split(train, test_size=HELD_OUT, random_state=HELD_OUT_SEED)
+        train, val = train_test_split(train, test_size=HELD_OUT, random_state=SPLIT_SEED)
         facts["validation"] = f"{HELD_OUT:.0%} of the training split"
     return {"train": train, "val": val, "test": test}

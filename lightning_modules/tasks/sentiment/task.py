@@ -9,7 +9,7 @@ from torch import Tensor
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
-from lightning_modules.tasks.text import TextTask
+from lightning_modules.tasks.text_task import TextTask
 
 
 class SentimentClassifier(TextTask):

@@ -15,14 +15,13 @@ import numpy as np
 
 from backends.errors import InvalidInput, require_choice, require_positive_int
 from lightning_modules.data.hub import SPLITS, HubData, load
+from lightning_modules.data.loaders import SPLIT_SEED
 from lightning_modules.data.reading import read_once
 from lightning_modules.data.text import tokenize
 from lightning_modules.tasks.translation.number_words import LARGEST, english, german
 
 NUMBERS = "numbers"
 SOURCE_TOKENS = ("morphemes", "characters")
-# Of every split, so that results of different runs compare.
-SPLIT_SEED = 0
 # Beside an apostrophe a hyphen joins the parts of a word.
 WORDS = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
 _NO_SPACE_BEFORE = re.compile(r"\s+([.,!?;:%)\]}])")

@@ -1,4 +1,4 @@
-"""What the text tasks share: tokens, embeddings, batches of sequences of different lengths."""
+"""`TextTask`: what the tasks share that read token ids; their data are in `data.text`."""
 
 from __future__ import annotations
 
