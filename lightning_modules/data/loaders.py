@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pytorch_lightning import LightningDataModule
@@ -197,16 +197,18 @@ class SequenceData(LightningDataModule):
             self._is_read = False
             raise
 
-    def __getattr__(self, name: str) -> Any:
-        """Read the data when what follows from them is asked for first: a model needs sizes before there is a trainer.
+    if not TYPE_CHECKING:  # to a type checker, every name would be there
 
-        Python calls this for what is not there yet.
-        """
-        if name.startswith("__") or self.__dict__.get("_is_read", True):
-            raise AttributeError(f"{type(self).__name__} has no {name!r}")
-        self.setup()
-        self._is_read = True  # also where a subclass has a `setup` of its own
-        return object.__getattribute__(self, name)
+        def __getattr__(self, name: str) -> Any:
+            """Read the data where what follows from them is asked for first, as a model's sizes are, before a trainer.
+
+            Python calls this for what is not there yet.
+            """
+            if name.startswith("__") or self.__dict__.get("_is_read", True):
+                raise AttributeError(f"{type(self).__name__} has no {name!r}")
+            self.setup()
+            self._is_read = True  # also where a subclass has a `setup` of its own
+            return object.__getattribute__(self, name)
 
     @abstractmethod
     def dataset(self, split: str) -> BatchDataset:
