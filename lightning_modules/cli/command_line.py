@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from backends.errors import InvalidInput, nearest, require_choice
 
 SHIPPED = Path(__file__).parents[1] / "configs"
@@ -102,6 +100,8 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         InvalidInput: It is not YAML, or not a mapping.
     """
+    import yaml  # of the extra `train`, which `tnqrnn --help` does without
+
     try:
         content = yaml.safe_load(path.read_text())
         json.dumps(content, default=str)  # raises where a part contains itself
