@@ -47,8 +47,8 @@ unit: $(STAMP)
 
 # What meets the dependencies: planning, quimb, the command line with its configs, studies' jobs, scores, data sets.
 OLDEST_TESTS ?= tests/backends/test_planning.py tests/backends/test_circuit.py tests/tnqrnn/test_qrnn.py \
-	tests/lightning_modules/test_shipped_configs.py tests/lightning_modules/test_refused_settings.py \
-	tests/lightning_modules/test_translation_scores.py tests/lightning_modules/test_hub.py \
+	tests/lightning_modules/cli/test_shipped_configs.py tests/lightning_modules/cli/test_refused_settings.py \
+	tests/lightning_modules/tasks/test_translation_scores.py tests/lightning_modules/data/test_hub.py \
 	tests/studies/engine/test_study.py tests/studies/test_compare.py
 
 # Old versions warn of what new ones changed: -W default, or every warning would be an error.

@@ -53,7 +53,7 @@ def script(argv: Sequence[str]) -> str:
     """
     job, others = _parser().parse_known_args(argv)
     _check(job)
-    from lightning_modules.runs.runs import describe_run
+    from lightning_modules.cli.run_command import describe_run
 
     run = describe_run(_on_gpus(job, ["--config", job.config, "--runs", str(Path(job.runs).resolve()), *others]))
     return _SCRIPT.format(

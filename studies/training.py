@@ -10,8 +10,9 @@ from typing import Any
 
 from backends.choice import timestep_seconds
 from backends.errors import InvalidInput
-from lightning_modules.runs.runs import PreparedRun, TrainedRun, prepare_run, run_command
+from lightning_modules.cli.run_command import PreparedRun, prepare_run, run_command
 from lightning_modules.tasks.task import SequenceTask
+from lightning_modules.tasks.trained_run import TrainedRun
 from studies.engine.study import Price
 from tnqrnn import QRNNCell
 

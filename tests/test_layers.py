@@ -13,6 +13,8 @@ LAYERS = ("backends", "tnqrnn", "lightning_modules", "studies")  # lowest first
 # The command line and the facade reach upwards: that is what they are for.
 EXCEPTIONS = frozenset({"tnqrnn/__init__.py", "tnqrnn/__main__.py"})
 LIGHTNING = frozenset({"lightning", "lightning_fabric", "lightning_utilities", "pytorch_lightning", "torchmetrics"})
+# The rooms of lightning_modules, lowest first: data know no run, a run no task, and all three no command line.
+ROOMS = ("data", "runs", "tasks", "cli")
 
 
 def imported_packages(source: str) -> Iterator[tuple[int, str]]:
@@ -54,6 +56,20 @@ def test_imports_point_downwards(layer: str) -> None:
             for line, package in imported_packages(path.read_text(encoding="utf-8"))
             if package in forbidden - allowed
         ]
+    assert not upward, "\n".join(upward)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_of_lightning_modules_import_downwards(room: str) -> None:
+    above = [f"lightning_modules.{other}" for other in ROOMS[ROOMS.index(room) + 1 :]]
+    upward = [
+        f"{path.name}: {module}"
+        for path in sorted((ROOT / "lightning_modules" / room).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if path.name != "runs.py"  # which says where its names are now
+        and isinstance(node, ast.ImportFrom)
+        and (module := str(node.module)).startswith(tuple(above))
+    ]
     assert not upward, "\n".join(upward)
 
 

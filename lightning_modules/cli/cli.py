@@ -12,9 +12,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from backends.errors import InvalidInput, require_choice
-from lightning_modules.cli.command_line import COMMANDS, find_task, resolve_names
-from lightning_modules.cli.errors import STORAGE, TrainingStopped, storage_failed
+from backends.errors import InvalidInput
+from lightning_modules.cli.command_line import CommandLine
+from lightning_modules.runs.errors import STORAGE, TrainingStopped, storage_failed
 from tnqrnn import signals
 
 
@@ -22,14 +22,13 @@ def main(argv: Sequence[str]) -> int:
     """Run a command line such as `["fit", "--config", "digits"]` and return its exit code."""
 
     def run() -> None:
-        command = require_choice("tnqrnn", "command", argv[0] if argv else "", COMMANDS)
+        line = CommandLine.parse(argv)
         # Torch and Lightning take seconds to import, so that waits until a command is known to need them.
-        find_task(resolve_names(argv[1:]))  # refuses a configuration that is not there, or cannot be read
+        from lightning_modules.cli.run_command import carry_out
         from lightning_modules.runs.processes import set_threads
-        from lightning_modules.runs.runs import run_command
 
         set_threads()
-        run_command(command, argv[1:])
+        carry_out(line)
 
     return exit_code(run)
 

@@ -1,13 +1,17 @@
-"""What stands on a command line before any setting is parsed: the command, the configurations, the task."""
+"""What a command line names: the command, the configurations, the flags. Gone through once, here.
+
+What the flags' values mean is for the parser of a task, which needs to know the task first: `task_cli`.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from backends.errors import InvalidInput, nearest
+from backends.errors import InvalidInput, nearest, require_choice
 
 SHIPPED = Path(__file__).parents[1] / "configs"
 COMMANDS = {
@@ -16,8 +20,57 @@ COMMANDS = {
     "test": "Evaluate a checkpoint on the test set.",
 }
 GROUPS = ("model", "data", "trainer")
-FLAGS = ("-c", "--config")
-HELP = {"-h", "--help"}
+CONFIG = ("-c", "--config")
+HELP = ("-h", "--help")
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """A command line as it was given, with every configuration read and named by its path."""
+
+    command: str
+    arguments: tuple[str, ...]  # what follows the command
+    configurations: tuple[tuple[Path, dict[str, Any]], ...]  # in order: a later one overrides an earlier one
+    flags: Mapping[str, str | None]  # the last value of each, None where nothing follows
+
+    @classmethod
+    def parse(cls, argv: Sequence[str]) -> CommandLine:
+        """Take a command line apart, such as `["fit", "--config", "digits"]`.
+
+        Raises:
+            InvalidInput: The command is unknown, or a configuration is not there or cannot be read.
+        """
+        command = require_choice("tnqrnn", "command", argv[0] if argv else "", COMMANDS)
+        arguments = list(argv[1:])
+        configurations, flags = [], {}
+        for place, argument in enumerate(arguments):
+            flag, inline, value = argument.partition("=")
+            given = value if inline else next(iter(arguments[place + 1 :]), None)
+            flags[flag] = given
+            if flag in CONFIG and given is not None:
+                path = find_config(given)
+                configurations.append((path, read_config(path)))
+                arguments[place if inline else place + 1] = f"{flag}={path}" if inline else str(path)
+        return cls(command, tuple(arguments), tuple(configurations), flags)
+
+    @property
+    def task(self) -> object:
+        """What is given as the task, by --task or in the last configuration that names one; None if by neither."""
+        task: object = None
+        for _, settings in self.configurations:
+            task = settings.get("task", task)
+        given = self.flags.get("--task")
+        return task if given is None else given
+
+    @property
+    def wants_help(self) -> bool:
+        """Whether help is asked for."""
+        return any(flag in self.flags for flag in HELP)
+
+    def under(self, path: Path) -> CommandLine:
+        """Return the same with a configuration before all others."""
+        arguments = ("--config", str(path), *self.arguments)
+        return replace(self, arguments=arguments, configurations=((path, read_config(path)), *self.configurations))
 
 
 def shipped_names() -> list[str]:
@@ -67,42 +120,3 @@ def read_config(path: Path) -> dict[str, Any]:
                 "where nothing is set."
             )
     return content
-
-
-def resolve_names(arguments: Sequence[str]) -> list[str]:
-    """Return command line arguments in which every configuration is given by its path."""
-    resolved = list(arguments)
-    for position, name, inline in _mentions(arguments):
-        path = str(find_config(name))
-        resolved[position] = f"--config={path}" if inline else path
-    return resolved
-
-
-def configurations(resolved: Sequence[str]) -> list[Path]:
-    """Return the files of the configurations on a command line, in order; see `resolve_names`."""
-    return [Path(path) for _, path, _ in _mentions(resolved)]
-
-
-def value_of(flag: str, arguments: Sequence[str]) -> str | None:
-    """Return the last value that a command line gives to a flag; None if it gives none."""
-    values = [value for _, value, _ in _mentions(arguments, (flag,))]
-    return values[-1] if values else None
-
-
-def find_task(arguments: Sequence[str]) -> object:
-    """Return what the command line gives as the task, by --task or in its last configuration; None if by neither."""
-    task: object = None
-    for path in configurations(arguments):
-        task = read_config(path).get("task", task)
-    given = value_of("--task", arguments)
-    return task if given is None else given
-
-
-def _mentions(arguments: Sequence[str], flags: Sequence[str] = FLAGS) -> Iterator[tuple[int, str, bool]]:
-    """Yield (position, value, whether written as flag=value) of every value given to `flags`."""
-    for position, argument in enumerate(arguments):
-        flag, equals, value = argument.partition("=")
-        if flag in flags and equals:
-            yield position, value, True
-        elif argument in flags and position + 1 < len(arguments):
-            yield position + 1, arguments[position + 1], False

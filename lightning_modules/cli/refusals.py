@@ -14,11 +14,10 @@ from backends.errors import InvalidInput, nearest
 
 UNKNOWN = (
     r"unrecognized arguments: (?P<key>\S+)",
-    r"does not accept (?:option|nested key) '(?P<key>[^']+)'",
-    r"[Kk]ey '(?P<key>[^']+)' is not expected",
+    r"(?:Group '(?P<group>[^']+)' )?does not accept option '(?P<key>[^']+)'",
+    r"^Option '(?P<key>[^']+)' is not accepted",
     r'Linked "(?P<key>[^"]+)" must be given via',
 )
-COMMAND = r"invalid choice: '(?P<key>[^']*)'"
 PLAIN_TYPES = {"int": "an integer", "float": "a number", "str": "text", "bool": "true or false", "NoneType": "null"}
 RESTRICTED = {
     "NonNegativeInt": "an integer of at least 0",
@@ -31,19 +30,16 @@ _ROOT = Path(__file__).resolve().parents[2]
 _PACKAGES = ("backends", "tnqrnn", "lightning_modules", "studies")
 
 
-def explain(
-    message: str, keys: Collection[str], commands: Collection[str], withheld: Mapping[str, str] | None = None
-) -> str:
-    """Return one sentence for a message of the parser, given all dotted setting names and all commands.
+def explain(message: str, keys: Collection[str], withheld: Mapping[str, str] | None = None) -> str:
+    """Return one sentence for a message of the parser, given all dotted setting names.
 
     `withheld`: settings that exist but are not the user's, with the reason or what to use instead.
     """
     message = " ".join(message.split())
     for pattern in UNKNOWN:
         if found := re.search(pattern, message):
-            return unknown_setting(found["key"], keys, withheld)
-    if found := re.search(COMMAND, message):
-        return f"unknown command {found['key']!r}.{nearest(found['key'], commands)} Use {', '.join(commands)}."
+            group = found.groupdict().get("group")
+            return unknown_setting(f"{group}.{found['key']}" if group else found["key"], keys, withheld)
     if found := re.search(VALUE, message):
         return f"{found['key']}: {_expected(found['key'], found['why'])}"
     return message

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
 PARQUET_BRANCH = "refs/convert/parquet"
+# Our names of the splits, and the hub's.
+SPLITS = {"train": "train", "val": "validation", "test": "test"}
 # What the same split is called elsewhere.
 ALIASES = {"validation": ("val", "valid", "dev")}
 _ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -34,11 +36,15 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True)
 class HubSource:
-    """A data set on the hub: its id, the revision we use (a commit where one is known), its configuration if any."""
+    """A data set on the hub: its id, the revision we use (a commit where one is known), its configuration if any.
+
+    `text_column` is the column of the text, in a data set that has one.
+    """
 
     id: str
     revision: str
     config: str | None = None
+    text_column: str = field(default="text", kw_only=True)
 
 
 # Columns: label is 0 or 1 unless said otherwise.
@@ -48,13 +54,13 @@ KNOWN = {
         "cornell-movie-review-data/rotten_tomatoes", "aa13bc287fa6fcab6daf52f0dfb9994269ffea28"
     ),
     # idx, sentence, label; 67349/872/1821 sentences, those of test with label -1
-    "sst2": HubSource("stanfordnlp/sst2", "8d51e7e4887a4caaa95b3fbebbf53c0490b58bbb"),
+    "sst2": HubSource("stanfordnlp/sst2", "8d51e7e4887a4caaa95b3fbebbf53c0490b58bbb", text_column="sentence"),
     # text, label; 25000 train, 25000 test, no validation
     "imdb": HubSource("stanfordnlp/imdb", "e6281661ce1c48d982bc483cf8a173c1bbeb5d31", "plain_text"),
     # text, one line of the article each
     "wikitext-2": HubSource("Salesforce/wikitext", "b08601e04326c79dfdd32d625aee71d232d685c3", "wikitext-2-raw-v1"),
     # sentence
-    "ptb": HubSource("ptb-text-only/ptb_text_only", PARQUET_BRANCH, "penn_treebank"),
+    "ptb": HubSource("ptb-text-only/ptb_text_only", PARQUET_BRANCH, "penn_treebank", text_column="sentence"),
     # en, de; 29000/1014/1000 pairs
     "multi30k": HubSource("bentrevett/multi30k", "main"),
     # translation: {de, en}
@@ -64,48 +70,82 @@ KNOWN = {
 }
 
 
-def load_split(
+@dataclass(frozen=True)
+class HubData:
+    """All splits of a data set, read at once; their rows stay on the disk until they are asked for."""
+
+    source: str
+    splits: DatasetDict
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the splits, validation always by that name."""
+        usual = {other: name for name, others in ALIASES.items() for other in others}
+        return [usual.get(str(name), str(name)) for name in self.splits]
+
+    def split(self, split: str, columns: Sequence[str]) -> Dataset:
+        """Return the `columns` of "train", "validation" (a folder may call it `val`, `valid` or `dev`) or "test".
+
+        Raises:
+            InvalidInput: The split or a column does not exist, or the split is empty.
+        """
+        who = f"data set {self.source!r}"
+        name = next((name for name in (split, *ALIASES.get(split, ())) if name in self.splits), None)
+        if name is None:
+            raise InvalidInput(f"{who}: there is no split {split!r}; it has {', '.join(map(str, self.splits))}.")
+        dataset = self.splits[name]
+        missing = [column for column in columns if column not in dataset.column_names]
+        if missing:
+            raise InvalidInput(
+                f"{who}: split {split!r} has no column {missing[0]!r}; expected {', '.join(columns)}, found "
+                f"{', '.join(dataset.column_names)}."
+            )
+        if len(dataset) == 0:
+            raise InvalidInput(f"{who}: split {split!r} is empty; give one with at least one row.")
+        return dataset.select_columns(list(columns))
+
+
+def load(
     source: str,
-    split: str,
-    columns: Sequence[str],
     *,
     config: str | None = None,
     revision: str | None = None,
     cache_dir: str | None = None,
     offline_default: str,
-) -> Dataset:
-    """Return the `columns` of one split ("train", "validation", "test") of a data set.
+) -> HubData:
+    """Return a data set of the hub, or of a local folder.
 
     Args:
         source: A name of `KNOWN`, an id on the hub (`owner/name`), or a local folder in one of the hub's formats.
-        split: The split; a folder may also call validation `val`, `valid` or `dev`.
-        columns: The columns that are needed, in this order.
         config: Configuration of the data set; by default the known one. Of a folder, a folder inside it, if there.
         revision: Commit, branch or tag on the hub; by default the known one, or `main`.
         cache_dir: Where downloads are kept; by default where `datasets` keeps them.
         offline_default: What to use instead when the data cannot be had, e.g. "data.source grammar".
 
     Raises:
-        InvalidInput: The extra `hf` is not installed; the source, the split or a column does not exist; the data cannot
-            be reached; the split is empty.
+        InvalidInput: The extra `hf` is not installed, the source does not exist, or the data cannot be reached.
     """
     who = f"data set {source!r}"
-    found = _load(who, source, config, revision, cache_dir, offline_default)
-    return _columns(who, split, _split(who, found, split), columns)
+    datasets = _library(who)
+    known = _known(source)
+    if Path(source).is_dir():
+        return HubData(source, _read_folder(datasets, who, Path(source), config or known.config, cache_dir))
+    _require_id(who, source, known, offline_default)
+    wanted = revision or known.revision
+    try:
+        found = datasets.load_dataset(known.id, config or known.config, revision=wanted, cache_dir=cache_dir)
+    except Exception as error:  # no network, no such id, no such revision, a gated data set: no common class
+        raise InvalidInput(
+            f"{who}: {known.id} at revision {wanted} cannot be loaded from the hub or its cache ({_brief(error)}); "
+            f"check id and network, give a local folder in the same format, or use {offline_default} without a network."
+        ) from error
+    _require_revision(who, found, wanted)
+    return HubData(source, found)
 
 
-def split_names(
-    source: str,
-    *,
-    config: str | None = None,
-    revision: str | None = None,
-    cache_dir: str | None = None,
-    offline_default: str,
-) -> list[str]:
-    """Return the names of the splits of a data set, validation always by that name; arguments as in `load_split`."""
-    found = _load(f"data set {source!r}", source, config, revision, cache_dir, offline_default)
-    usual = {other: name for name, others in ALIASES.items() for other in others}
-    return [usual.get(str(name), str(name)) for name in found]
+def text_column(source: str) -> str:
+    """Return the column of the text in a known data set; `text` in any other."""
+    return _known(source).text_column
 
 
 def content_sha256(rows: Iterable[Any]) -> str:
@@ -123,15 +163,6 @@ def loaded_revision(dataset: Dataset) -> str | None:
             if _COMMIT.fullmatch(part):
                 return part
     return None
-
-
-def _load(
-    who: str, source: str, config: str | None, revision: str | None, cache_dir: str | None, offline_default: str
-) -> DatasetDict:
-    datasets = _library(who)
-    if Path(source).is_dir():
-        return _read_folder(datasets, who, Path(source), config or _known(source).config, cache_dir)
-    return _read_hub(datasets, who, source, config, revision, cache_dir, offline_default)
 
 
 def _library(who: str) -> Any:
@@ -164,31 +195,12 @@ def _read_folder(datasets: Any, who: str, folder: Path, config: str | None, cach
         ) from error
 
 
-def _read_hub(
-    datasets: Any,
-    who: str,
-    source: str,
-    config: str | None,
-    revision: str | None,
-    cache_dir: str | None,
-    offline_default: str,
-) -> DatasetDict:
-    known = _known(source)
+def _require_id(who: str, source: str, known: HubSource, offline_default: str) -> None:
     if not _ID.fullmatch(known.id):
         raise InvalidInput(
             f"{who}: there is no such folder, and an id on the hub reads owner/name.{nearest(source, KNOWN)} "
             f"Known data sets: {', '.join(KNOWN)}. Without a network use {offline_default}."
         )
-    wanted = revision or known.revision
-    try:
-        found = datasets.load_dataset(known.id, config or known.config, revision=wanted, cache_dir=cache_dir)
-    except Exception as error:  # no network, no such id, no such revision, a gated data set: no common class
-        raise InvalidInput(
-            f"{who}: {known.id} at revision {wanted} cannot be loaded from the hub or its cache ({_brief(error)}); "
-            f"check id and network, give a local folder in the same format, or use {offline_default} without a network."
-        ) from error
-    _require_revision(who, found, wanted)
-    return found
 
 
 def _require_revision(who: str, found: DatasetDict, wanted: str) -> None:
@@ -200,25 +212,6 @@ def _require_revision(who: str, found: DatasetDict, wanted: str) -> None:
                 f"{who}: the cache holds revision {came[:12]}, asked for is {wanted[:12]}, and the hub cannot be "
                 f"reached; connect once, or say data.revision {came}."
             )
-
-
-def _split(who: str, found: DatasetDict, split: str) -> Dataset:
-    for name in (split, *ALIASES.get(split, ())):
-        if name in found:
-            return found[name]
-    raise InvalidInput(f"{who}: there is no split {split!r}; it has {', '.join(map(str, found))}.")
-
-
-def _columns(who: str, split: str, dataset: Dataset, columns: Sequence[str]) -> Dataset:
-    missing = [column for column in columns if column not in dataset.column_names]
-    if missing:
-        raise InvalidInput(
-            f"{who}: split {split!r} has no column {missing[0]!r}; expected {', '.join(columns)}, found "
-            f"{', '.join(dataset.column_names)}."
-        )
-    if len(dataset) == 0:
-        raise InvalidInput(f"{who}: split {split!r} is empty; give one with at least one row.")
-    return dataset.select_columns(list(columns))
 
 
 def _brief(error: Exception) -> str:

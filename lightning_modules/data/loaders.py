@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pytorch_lightning import LightningDataModule
@@ -19,6 +19,8 @@ from torch.utils.data import Dataset, Sampler
 from backends.errors import InvalidInput, require_positive_int
 
 Batch = tuple[Tensor, Tensor]
+# Of every division into splits, so that results of different runs compare.
+SPLIT_SEED = 0
 
 
 class BatchDataset(Dataset[Batch]):
@@ -150,9 +152,10 @@ class ResumableLoader:
 class SequenceData(LightningDataModule):
     """Sequences for a `SequenceTask`.
 
-    A subclass sets, in its constructor, what the model must know of it (`input_size`, `output_size`,
-    `sequence_length`, and `sha256` of the data), and serves a `BatchDataset` per split. `data_kind` says whether the
-    data were observed ("real") or generated ("synthetic"): results on the two are never compared.
+    A subclass looks at its settings in its constructor and reads its data in `read`. In one of the two it sets what the
+    model must know of them (`input_size`, `output_size`, `sequence_length`, and `sha256` of the data). It serves a
+    `BatchDataset` per split. `data_kind` says whether the data were observed ("real") or generated ("synthetic"):
+    results on the two are never compared.
     """
 
     train_order = "shuffled"
@@ -170,6 +173,42 @@ class SequenceData(LightningDataModule):
         self.seed = seed
         self._train_loader: ResumableLoader | None = None
         self._position: dict[str, int] | None = None
+        self._is_read = False
+
+    def read(self) -> None:
+        """Read the data and set what follows from them; called once, see `setup`. Nothing by default.
+
+        Raises:
+            InvalidInput: The data cannot be had, or cannot be used.
+        """
+
+    def prepare_data(self) -> None:
+        """Read the data: Lightning lets one process of a node do so before the others, which need not download then."""
+        self.setup()
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the data, unless that is done."""
+        if self._is_read:
+            return
+        self._is_read = True
+        try:
+            self.read()
+        except BaseException:
+            self._is_read = False
+            raise
+
+    if not TYPE_CHECKING:  # to a type checker, every name would be there
+
+        def __getattr__(self, name: str) -> Any:
+            """Read the data where what follows from them is asked for first, as a model's sizes are, before a trainer.
+
+            Python calls this for what is not there yet.
+            """
+            if name.startswith("__") or self.__dict__.get("_is_read", True):
+                raise AttributeError(f"{type(self).__name__} has no {name!r}")
+            self.setup()
+            self._is_read = True  # also where a subclass has a `setup` of its own
+            return object.__getattribute__(self, name)
 
     @abstractmethod
     def dataset(self, split: str) -> BatchDataset:

@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -84,6 +84,17 @@ class PlainProgress(Callback):
             return "time left unknown"
         left = (time.monotonic() - self._started) / done * (steps - step)
         return f"{left:.0f} s left" if left < 120 else f"{left / 60:.0f} min left"
+
+
+@rank_zero_only
+def say(text: str) -> None:
+    """Tell the user something, once."""
+    print(text, flush=True)
+
+
+def listed(metrics: Mapping[str, Any]) -> str:
+    """Return metrics on one line."""
+    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 
 @contextmanager

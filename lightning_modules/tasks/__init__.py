@@ -1,4 +1,4 @@
-"""Tasks: one folder per head and its data; what they share in task.py, text.py and split_metrics.py."""
+"""Tasks: one folder per head and its data; what they share in task.py, text_task.py and split_metrics.py."""
 
 from tnqrnn.extras import require_extra
 

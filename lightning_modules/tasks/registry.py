@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lightning_modules.data.loaders import SequenceData
-from lightning_modules.tasks.copying.task import CopyingData, CopyingMemory
+from lightning_modules.tasks.copying.data import CopyingData
+from lightning_modules.tasks.copying.task import CopyingMemory
 from lightning_modules.tasks.images.digits import DigitsData
 from lightning_modules.tasks.images.mnist import MNISTData
 from lightning_modules.tasks.images.task import ImageClassifier
-from lightning_modules.tasks.language_modelling.task import LanguageModel, LanguageModellingData
-from lightning_modules.tasks.sentiment.task import SentimentClassifier, SentimentData
+from lightning_modules.tasks.language_modelling.data import LanguageModellingData
+from lightning_modules.tasks.language_modelling.task import LanguageModel
+from lightning_modules.tasks.sentiment.data import SentimentData
+from lightning_modules.tasks.sentiment.task import SentimentClassifier
 from lightning_modules.tasks.task import SequenceTask
 from lightning_modules.tasks.translation.data import TranslationData
 from lightning_modules.tasks.translation.task import Translator

@@ -20,10 +20,10 @@ from torchmetrics import MetricCollection
 
 from backends.errors import InvalidInput, as_integer, require_positive_int
 from backends.memory import require_memory
-from lightning_modules.cli.errors import TrainingStopped
-from lightning_modules.cli.no_effect import changed, require_effect
 from lightning_modules.data.loaders import Batch
+from lightning_modules.runs.errors import TrainingStopped
 from lightning_modules.runs.processes import connected, gathered
+from lightning_modules.tasks.no_effect import changed, require_effect
 from lightning_modules.tasks.settings import DEFAULTS, TaskSettings
 from lightning_modules.tasks.split_metrics import SplitMetrics
 from tnqrnn.cells import create_cell

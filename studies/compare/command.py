@@ -48,7 +48,8 @@ def main(argv: Sequence[str]) -> int:
 def _run(argv: Sequence[str]) -> None:
     settings, others = _parser().parse_known_args(argv)
     _check(settings, others)
-    from lightning_modules.runs.runs import TrainedRun, prepare_run, run_command
+    from lightning_modules.cli.run_command import prepare_run, run_command
+    from lightning_modules.tasks.trained_run import TrainedRun
     from studies.compare.rows import TABLE
     from studies.compare.study import compare, report
     from studies.evaluation import require_qrnn

@@ -12,8 +12,8 @@ from torch.nn.functional import cosine_similarity
 
 from lightning_modules.data.loaders import Batch
 from lightning_modules.runs.run_directory import environment, write_json
-from lightning_modules.runs.runs import TrainedRun
 from lightning_modules.tasks.task import SequenceTask
+from lightning_modules.tasks.trained_run import TrainedRun
 from studies.compare.figures import draw_all
 from studies.compare.measure import (
     Deviation,

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from backends.errors import InvalidInput, nearest, require_positive_int
 from lightning_modules.cli.cli import exit_code
-from lightning_modules.cli.errors import TrainingStopped
+from lightning_modules.runs.errors import TrainingStopped
 from lightning_modules.runs.run_directory import alone_in, require_writable
 from studies.arguments import Parser, add_executor
 from studies.engine.arrays import parse_options

@@ -21,7 +21,7 @@ import torch
 
 from backends.errors import InvalidInput, NotEnoughMemory
 from backends.memory import format_bytes
-from lightning_modules.cli.errors import TrainingStopped
+from lightning_modules.runs.errors import TrainingStopped
 from studies.engine.job import FAILED, OVER_BUDGET, Job, Limits, OverBudgetError, claimed
 
 FAILED_CODE, TAKEN_CODE, INTERRUPTED_CODE = 1, 75, 130

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch._dynamo  # every optimiser asks for it at its first step, and it takes seconds
 
-import lightning_modules.runs.runs  # noqa: F401
+import lightning_modules.cli.run_command  # noqa: F401
 from tnqrnn import QRNN, Ansatz
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lightning_modules.runs.runs import TrainedRun
+from lightning_modules.tasks.trained_run import TrainedRun
 from studies.entanglement.observe import observe, time_labels, watched_cell
 from studies.entanglement.progress import read_epochs
 from studies.evaluation import evaluated, features, first_sequences

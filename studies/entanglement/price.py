@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.errors import require_positive_int
-from lightning_modules.runs.runs import TrainedRun
+from lightning_modules.tasks.trained_run import TrainedRun
 from studies.engine.study import Price
 from studies.entanglement.observe import WHO, watched_cell
 from studies.training import PROCESS_BYTES, training_price

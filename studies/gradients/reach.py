@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 
 from backends.errors import InvalidInput
+from lightning_modules.cli.run_command import prepare_run
 from lightning_modules.data.loaders import Batch, SequenceData
 from lightning_modules.runs.run_directory import environment, write_json
-from lightning_modules.runs.runs import TrainedRun, prepare_run
 from lightning_modules.tasks.task import SequenceTask
+from lightning_modules.tasks.trained_run import TrainedRun
 from studies.evaluation import first_sequences
 from studies.fresh_folder import beside
 from studies.gradients.norms import Reach, gradient_norms

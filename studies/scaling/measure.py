@@ -19,10 +19,10 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from backends import State
+from lightning_modules.cli.run_command import PreparedRun, prepare_run
 from lightning_modules.data.loaders import Batch, SequenceData
 from lightning_modules.runs.measured import PeakMemory
 from lightning_modules.runs.progress import quiet_lightning
-from lightning_modules.runs.runs import PreparedRun, prepare_run
 from lightning_modules.tasks.task import SequenceTask
 from studies.compare.measure import closed_loop, deviation, gradient
 from studies.evaluation import require_qrnn

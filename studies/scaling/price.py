@@ -10,7 +10,7 @@ from backends.choice import timestep_seconds
 from backends.errors import InvalidInput, require_choice, require_positive_int
 from backends.mps import MPSBackend
 from backends.mps.layout import Layout
-from lightning_modules.runs.runs import prepare_run
+from lightning_modules.cli.run_command import prepare_run
 from studies.engine.study import Price, Settings
 from tnqrnn import Ansatz
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from backends.errors import InvalidInput
+from lightning_modules.cli.run_command import PreparedRun, prepare_run, run_command
 from lightning_modules.runs.run_directory import RunDirectory
-from lightning_modules.runs.runs import PreparedRun, prepare_run, run_command
 from studies.engine.job import Job
 from studies.tasks.grid import CellEntry, Grid, TaskEntry
 from studies.tasks.sizes import Sizes, width_of

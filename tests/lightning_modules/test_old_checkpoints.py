@@ -11,7 +11,7 @@ from pytorch_lightning import Trainer
 
 from lightning_modules.cli.cli import main
 from lightning_modules.cli.command_line import shipped_names
-from lightning_modules.runs.runs import TrainedRun
+from lightning_modules.tasks.trained_run import TrainedRun
 from tests.lightning_modules.small_images import write_mnist
 
 KEPT = Path(__file__).parents[1] / "checkpoints"

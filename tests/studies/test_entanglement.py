@@ -12,8 +12,10 @@ import pytest
 import torch
 
 from backends.schmidt import von_neumann_entropy
-from lightning_modules.tasks.copying.task import CopyingData, CopyingMemory
-from lightning_modules.tasks.sentiment.task import SentimentClassifier, SentimentData
+from lightning_modules.tasks.copying.data import CopyingData
+from lightning_modules.tasks.copying.task import CopyingMemory
+from lightning_modules.tasks.sentiment.data import SentimentData
+from lightning_modules.tasks.sentiment.task import SentimentClassifier
 from studies.entanglement.draw_trajectories import by_class, principal_axes
 from studies.entanglement.measure import _chosen, measure
 from studies.entanglement.observe import observe, time_labels

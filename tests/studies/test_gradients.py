@@ -14,8 +14,9 @@ from torch.nn.functional import cross_entropy
 
 from backends.errors import InvalidInput
 from backends.statevector.state import StatevectorState
-from lightning_modules.runs.runs import run_command
-from lightning_modules.tasks.copying.task import CopyingData, CopyingMemory
+from lightning_modules.cli.run_command import run_command
+from lightning_modules.tasks.copying.data import CopyingData
+from lightning_modules.tasks.copying.task import CopyingMemory
 from studies.fits import slope, slope_over_seeds
 from studies.gradients.command import main
 from studies.gradients.measure import build, measure

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backends.errors import InvalidInput
-from lightning_modules.runs.runs import TrainedRun
+from lightning_modules.tasks.trained_run import TrainedRun
 from studies.evaluation import evaluated
 from studies.noise.measure import flags_of, measure
 from studies.noise.spec import noise_of, single

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lightning_modules.runs.runs import TrainedRun
+from lightning_modules.tasks.trained_run import TrainedRun
 from studies.compare.study import compare
 from studies.truncation.measure import measure
 from tests.studies.small import FLAGS, GRID_OUTPUT, refused_by

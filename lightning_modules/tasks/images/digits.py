@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from lightning_modules.tasks.images.task import SPLIT_SEED, ImageClassifier, ImageData, Images
+from lightning_modules.data.loaders import SPLIT_SEED
+from lightning_modules.tasks.images.data import ImageData, Images
+from lightning_modules.tasks.images.task import ImageClassifier
 
 # 1293 scans are left for training; every split is stratified by digit.
 TEST_SIZE, VAL_SIZE = 360, 144
@@ -38,8 +42,12 @@ class DigitsData(ImageData):
         batch_size: int = 64,
         seed: int = 0,
     ) -> None:
-        scans = _read_digits()
-        super().__init__(split(scans), scans.sha256(), arrangement, permutation_seed, shift, batch_size, seed)
+        super().__init__(arrangement, permutation_seed, shift, batch_size, seed)
+
+    def read(self) -> None:
+        """Take the scans out of scikit-learn."""
+        scans = read_digits()
+        self.splits, self.sha256 = split(scans), scans.sha256()
 
     def remedy(self) -> str:
         """Return what to do where the scans are not those of a checkpoint."""
@@ -54,7 +62,8 @@ def split(scans: Images) -> dict[str, Images]:
     return {"train": scans.select(train), "val": scans.select(val), "test": scans.select(test)}
 
 
-def _read_digits() -> Images:
+@cache
+def read_digits() -> Images:
     """Return all 1797 scans, of grey values 0 (black) to 16."""
     scans = load_digits()
     return Images(torch.from_numpy(scans.data.astype(np.uint8)), torch.from_numpy(scans.target).long())

@@ -14,8 +14,10 @@ import torch
 from sklearn.model_selection import train_test_split
 
 from backends.errors import InvalidInput, require_positive_int
-from lightning_modules.data.hub import load_split
-from lightning_modules.tasks.images.task import SPLIT_SEED, ImageData, Images
+from lightning_modules.data.hub import load
+from lightning_modules.data.loaders import SPLIT_SEED
+from lightning_modules.data.reading import read_once
+from lightning_modules.tasks.images.data import ImageData, Images
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -58,32 +60,28 @@ class MNISTData(ImageData):
         batch_size: int = 128,
         seed: int = 0,
     ) -> None:
-        self.source = source
-        require_positive_int(self.name, "validation_size", validation_size)
-        read = {
-            part: read_images(
-                self.name,
-                part,
-                load_split(
-                    source,
-                    part,
-                    ["image", "label"],
-                    revision=revision,
-                    cache_dir=cache_dir,
-                    offline_default=_OFFLINE,
-                ),
-                self.side,
-            )
-            for part in ("train", "test")
-        }
-        train, val = carve(read["train"], validation_size)
-        splits = {"train": train, "val": val, "test": read["test"]}
-        data_sha256 = read["train"].sha256()[:32] + read["test"].sha256()[:32]
-        super().__init__(splits, data_sha256, arrangement, permutation_seed, shift, batch_size, seed)
+        super().__init__(arrangement, permutation_seed, shift, batch_size, seed)
+        self.source, self.revision, self.cache_dir = source, revision, cache_dir
+        self.validation_size = require_positive_int(self.name, "validation_size", validation_size)
+
+    def read(self) -> None:
+        """Read the images, and keep some of those for training for validation."""
+        images = read_mnist(self.source, self.revision, self.cache_dir)
+        train, val = carve(images["train"], self.validation_size)
+        self.splits = {"train": train, "val": val, "test": images["test"]}
+        self.sha256 = images["train"].sha256()[:32] + images["test"].sha256()[:32]
 
     def remedy(self) -> str:
         """Return what to do where the images are not those of a checkpoint."""
         return "give the data.source and data.revision of the run's config.yaml"
+
+
+@read_once
+def read_mnist(source: str, revision: str | None, cache_dir: str | None) -> dict[str, Images]:
+    """Return the images of "train" and "test"; arguments as in `MNISTData`."""
+    data = load(source, revision=revision, cache_dir=cache_dir, offline_default=_OFFLINE)
+    who, side = MNISTData.name, MNISTData.side
+    return {part: read_images(who, part, data.split(part, ("image", "label")), side) for part in ("train", "test")}
 
 
 def carve(images: Images, validation_size: int) -> tuple[Images, Images]:

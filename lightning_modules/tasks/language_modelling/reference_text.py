@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pydoc_data import topics
 
-from lightning_modules.tasks.text import tokenize
+from lightning_modules.data.text import tokenize
 
 _MARKUP_LINE = re.compile(r"^[\W_]{3,}$", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n\s*\n")

@@ -16,8 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain, islice
 
 import numpy as np
+import torch
+
+from backends.errors import InvalidInput, require_positive_int
+from backends.memory import require_memory
 
 SUBJECTS = (
     "acting",
@@ -42,6 +48,7 @@ JOINTS = ("but", "but", "although ,", "although ,", "although", "and")
 # Of the one stream of sentences from which every set is cut.
 SEED = 0
 TRIES = 8
+_BYTES_PER_SENTENCE = 256  # at least: a list of words and a list of numbers
 Sentence = tuple[tuple[str, ...], int]  # tokens and label
 
 
@@ -85,6 +92,30 @@ class Statement:
             self.intensifiers[::-1] if swap[2] else self.intensifiers,
             self.negators[::-1] if swap[3] else self.negators,
         )
+
+
+@lru_cache(maxsize=1)
+def generated(train_size: int, evaluation_size: int) -> dict[str, list[Sentence]]:
+    """Return the sentences of "train", "val" and "test"; a sentence and its partner are always in the same split.
+
+    Raises:
+        InvalidInput: A size is odd, below 1, or more than the memory holds.
+    """
+    for name, size in (("train_size", train_size), ("evaluation_size", evaluation_size)):
+        require_positive_int("sentiment", name, size)
+        if size % 2:
+            raise InvalidInput(f"sentiment: {name} must be even, as sentences come in pairs, got {size}.")
+    require_memory(
+        "sentiment",
+        "the sentences",
+        _BYTES_PER_SENTENCE * (train_size + 2 * evaluation_size),
+        torch.device("cpu"),
+        "Use a smaller train_size or evaluation_size.",
+    )
+    # Training last, so that its size does not change what is tested.
+    pairs = sentence_pairs()
+    sizes = {"test": evaluation_size, "val": evaluation_size, "train": train_size}
+    return {name: list(chain.from_iterable(islice(pairs, size // 2))) for name, size in sizes.items()}
 
 
 def sentence_pairs(seed: int = SEED) -> Iterator[tuple[Sentence, Sentence]]:

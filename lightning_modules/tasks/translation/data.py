@@ -17,7 +17,7 @@ from lightning_modules.tasks.translation.language_pairs import (
     NUMBERS,
     Pair,
     Splits,
-    detokenise,
+    detokenize,
     number_pairs,
     shorten,
     text_pairs,
@@ -69,18 +69,22 @@ class TranslationData(SequenceData):
     ) -> None:
         super().__init__(batch_size, seed)
         self.source = source
-        generated = source == NUMBERS
-        self.data_kind = "synthetic" if generated else "real"
-        self._by_morphemes = generated and source_tokens == "morphemes"
-        self.lower_case = lower_case and not generated
+        self._generated = source == NUMBERS
+        self.data_kind = "synthetic" if self._generated else "real"
+        self.lower_case = lower_case and not self._generated
+        self._numbers = (largest, train_size, val_size, test_size, source_tokens)
+        self._text = (lower_case, revision, cache_dir)
+        self.max_length, self.max_vocabulary, self.min_count = max_length, max_vocabulary, min_count
         self._dropped: dict[str, int] = {}
-        if generated:
-            self._pairs = number_pairs(largest, train_size, val_size, test_size, source_tokens)
+
+    def read(self) -> None:
+        """Read or generate the pairs, drop those that are too long, and number the words."""
+        if self._generated:
+            self._pairs = number_pairs(*self._numbers)
             self._number_tokens(None, 1)
         else:
-            read = text_pairs(source, lower_case=lower_case, revision=revision, cache_dir=cache_dir)
-            self._pairs = self._drop(source, read, max_length)
-            self._number_tokens(max_vocabulary, min_count)
+            self._pairs = self._drop(text_pairs(self.source, *self._text))
+            self._number_tokens(self.max_vocabulary, self.min_count)
         self.sha256 = content_sha256(
             [split, list(pair.source), list(pair.target), pair.reference]
             for split, pairs in self._pairs.items()
@@ -89,7 +93,7 @@ class TranslationData(SequenceData):
 
     def dataset(self, split: str) -> TokenPairs:
         """Return the pairs of "train", "val" or "test" as token numbers."""
-        return TokenPairs(self._pairs[split], self.source_vocabulary, self.target_vocabulary)
+        return self._datasets[split]
 
     def facts(self) -> dict[str, Any]:
         """Return source and kind of the data, and per split how many pairs there are and how many were dropped."""
@@ -106,7 +110,8 @@ class TranslationData(SequenceData):
 
     def baselines(self) -> dict[str, float]:
         """Return what a dictionary scores on number words by morphemes: word by word, without reordering."""
-        if not self._by_morphemes:
+        *_, source_tokens = self._numbers
+        if not self._generated or source_tokens != "morphemes":
             return {}
         scores = TranslationScores()
         translations = [" ".join(word_by_word(pair.source)) for pair in self._pairs["test"]]
@@ -119,7 +124,7 @@ class TranslationData(SequenceData):
 
     def text(self, tokens: Tensor) -> list[str]:
         """Return translations, token numbers (batch, steps), as detokenised text."""
-        return [detokenise(self.target_vocabulary.decode(row)) for row in tokens.tolist()]
+        return [detokenize(self.target_vocabulary.decode(row)) for row in tokens.tolist()]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the position in the epoch, the data's sha256, and both vocabularies."""
@@ -141,18 +146,22 @@ class TranslationData(SequenceData):
         train = self._pairs["train"]
         self.source_vocabulary = Vocabulary.build((pair.source for pair in train), max_size, min_count)
         self.target_vocabulary = Vocabulary.build((pair.target for pair in train), max_size, min_count)
+        self._datasets = {
+            split: TokenPairs(pairs, self.source_vocabulary, self.target_vocabulary)
+            for split, pairs in self._pairs.items()
+        }
         self.input_size, self.output_size = len(self.source_vocabulary), len(self.target_vocabulary)
         self.sequence_length = max(_timesteps(pair) for pairs in self._pairs.values() for pair in pairs)
 
-    def _drop(self, source: str, read: Splits, max_length: int | None) -> Splits:
+    def _drop(self, read: Splits) -> Splits:
         """Drop what is empty or too long; a test set is kept whole but for empty sides, so that scores compare."""
         kept = {}
         for split, pairs in read.items():
-            kept[split], self._dropped[split] = shorten(pairs, None if split == "test" else max_length)
+            kept[split], self._dropped[split] = shorten(pairs, None if split == "test" else self.max_length)
             if not kept[split]:
                 raise InvalidInput(
-                    f"translation: no pair of {source!r} ({split}) has 1 to {max_length} tokens on both sides; raise "
-                    "data.max_length."
+                    f"translation: no pair of {self.source!r} ({split}) has 1 to {self.max_length} tokens on both "
+                    "sides; raise data.max_length."
                 )
         return kept
 

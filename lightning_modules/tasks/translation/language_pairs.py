@@ -9,20 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 
 from backends.errors import InvalidInput, require_choice, require_positive_int
-from lightning_modules.data.hub import load_split
+from lightning_modules.data.hub import SPLITS, HubData, load
+from lightning_modules.data.loaders import SPLIT_SEED
+from lightning_modules.data.reading import read_once
+from lightning_modules.data.text import tokenize
 from lightning_modules.tasks.translation.number_words import LARGEST, english, german
 
 NUMBERS = "numbers"
 SOURCE_TOKENS = ("morphemes", "characters")
-# Of every split, so that results of different runs compare.
-SPLIT_SEED = 0
-_HUB_SPLITS = {"train": "train", "val": "validation", "test": "test"}
-_WORD = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
+# Beside an apostrophe a hyphen joins the parts of a word.
+WORDS = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
 _NO_SPACE_BEFORE = re.compile(r"\s+([.,!?;:%)\]}])")
 _NO_SPACE_AFTER = re.compile(r"([(\[{$#])\s+")
 _QUOTED = re.compile(r'"\s*([^"]*?)\s*"')
@@ -40,6 +41,7 @@ class Pair:
 Splits = dict[str, list[Pair]]
 
 
+@lru_cache(maxsize=1)
 def number_pairs(largest: int, train: int | None, val: int, test: int, source_tokens: str) -> Splits:
     """Return the number words of 0 ... `largest`, divided by number, the same for every seed.
 
@@ -72,28 +74,23 @@ def number_pair(number: int, source_tokens: str) -> Pair:
     return Pair(source, words, " ".join(words))
 
 
-def text_pairs(source: str, *, lower_case: bool, revision: str | None, cache_dir: str | None) -> Splits:
-    """Return the pairs of a data set of the hub, or of a folder in its format (see `hub`).
+@read_once
+def text_pairs(source: str, lower_case: bool, revision: str | None, cache_dir: str | None) -> Splits:
+    """Return the pairs of a data set of the hub, or of a folder in its format (see `hub.load`).
 
     A row has the columns `de` and `en`, as Multi30k has, or one column `translation` with both, as IWSLT has.
 
     Raises:
         InvalidInput: The data set cannot be had, lacks a split, or has neither form.
     """
-    options = {"revision": revision, "cache_dir": cache_dir, "offline_default": f"data.source {NUMBERS}"}
-    splits = {}
-    for split, name in _HUB_SPLITS.items():
-        rows = _rows(source, name, options)
-        splits[split] = [_text_pair(german_text, english_text, lower_case) for german_text, english_text in rows]
-    return splits
+    data = load(source, revision=revision, cache_dir=cache_dir, offline_default=f"data.source {NUMBERS}")
+    return {
+        split: [_text_pair(german_text, english_text, lower_case) for german_text, english_text in _rows(data, name)]
+        for split, name in SPLITS.items()
+    }
 
 
-def tokenise(text: str, lower_case: bool = False) -> list[str]:
-    """Return the words and punctuation marks of a text."""
-    return _WORD.findall(text.lower() if lower_case else text)
-
-
-def detokenise(tokens: Sequence[str]) -> str:
+def detokenize(tokens: Sequence[str]) -> str:
     """Return the text of tokens, with spaces where English has them."""
     text = " ".join(tokens)
     text = _NO_SPACE_BEFORE.sub(r"\1", _NO_SPACE_AFTER.sub(r"\1", text))
@@ -107,18 +104,18 @@ def shorten(pairs: Sequence[Pair], max_length: int | None) -> tuple[list[Pair], 
     return kept, len(pairs) - len(kept)
 
 
-def _rows(source: str, split: str, options: dict[str, Any]) -> list[tuple[str, str]]:
+def _rows(data: HubData, split: str) -> list[tuple[str, str]]:
     try:
-        columns = load_split(source, split, ("de", "en"), **options)
+        columns = data.split(split, ("de", "en"))
         return list(zip(columns["de"], columns["en"], strict=True))
     except InvalidInput as refusal:
         try:
-            nested = load_split(source, split, ("translation",), **options)["translation"]
+            nested = data.split(split, ("translation",))["translation"]
         except InvalidInput:
             raise refusal from None
     if not all(isinstance(row, dict) and {"de", "en"} <= row.keys() for row in nested):
         raise InvalidInput(
-            f"data set {source!r}: a row of column 'translation' must have the texts 'de' and 'en', got "
+            f"data set {data.source!r}: a row of column 'translation' must have the texts 'de' and 'en', got "
             f"{str(nested[0])[:80]}."
         )
     return [(row["de"], row["en"]) for row in nested]
@@ -126,4 +123,5 @@ def _rows(source: str, split: str, options: dict[str, Any]) -> list[tuple[str, s
 
 def _text_pair(german_text: str, english_text: str, lower_case: bool) -> Pair:
     reference = " ".join(english_text.split())
-    return Pair(tokenise(german_text, lower_case), tokenise(english_text, lower_case), reference)
+    source, target = (tokenize(text, lower_case, WORDS) for text in (german_text, english_text))
+    return Pair(source, target, reference)

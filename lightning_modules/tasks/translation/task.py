@@ -7,7 +7,6 @@ here: see `tnqrnn.encoder_decoder`.
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any, cast
 
@@ -247,10 +246,4 @@ class Translator(SequenceTask):
         content: dict[str, Any] = {"bleu_signature": signature, **settings, "data": self.data.facts()}
         translations = [pair for _, pair in sorted(self._translations.items())]
         write_json(folder / "translations.json", {**content, "test": translations})
-        try:
-            draw_attention(self._drawn, folder / "attention.png")
-        except Exception as error:  # a picture must not cost the result: a full disk, no font, nothing to draw
-            (folder / "attention.png").unlink(missing_ok=True)
-            logging.getLogger("tnqrnn").warning(
-                "attention.png could not be drawn (%s: %s)", type(error).__name__, error
-            )
+        draw_attention(self._drawn, folder / "attention.png")

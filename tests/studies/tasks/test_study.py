@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lightning_modules.runs.runs import run_command
+from lightning_modules.cli.run_command import run_command
 from studies.engine import progress
 from studies.tasks import study
 from tnqrnn.__main__ import main
