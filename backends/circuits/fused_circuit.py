@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import reduce
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,7 +30,7 @@ class FusedCircuit:
 
     def bind(self, angles: Tensor, dtype: torch.dtype) -> BoundCircuit:
         """Build the pieces of every gate for `angles` (batch, n_angles), in complex `dtype`."""
-        pieces: dict[int, Tensor | tuple[Tensor, Tensor]] = {}
+        pieces: dict[int, Any] = {}  # matrices of one-qubit gates, Schmidt factors of others
         for name, indices in self._by_name.items():
             slots = [self.gates[index].slots for index in indices]
             values = angles[:, torch.tensor(slots, device=angles.device)]  # (batch, gates, n_angles)
@@ -57,7 +58,7 @@ def _unbind(name: str, values: Tensor, dtype: torch.dtype) -> list[Tensor] | lis
 class BoundCircuit:
     """A fused circuit with its angles filled in."""
 
-    def __init__(self, circuit: FusedCircuit, pieces: dict[int, Tensor | tuple[Tensor, Tensor]]) -> None:
+    def __init__(self, circuit: FusedCircuit, pieces: dict[int, Any]) -> None:
         self._gates = circuit.gates
         self._pieces = pieces
 
@@ -66,7 +67,8 @@ class BoundCircuit:
         if len(fused.qubits) == 2:
             return from_factors(*self.factors(fused))
         first, *others = fused.members
-        return reduce(lambda product, member: self._matrix_of(member) @ product, others, self._matrix_of(first))
+        matrix: Tensor = reduce(lambda product, member: self._pieces[member] @ product, others, self._pieces[first])
+        return matrix
 
     def factors(self, fused: FusedGate) -> tuple[Tensor, Tensor]:
         """Return operator-Schmidt factors (..., k, 2, 2) of a fused two-qubit gate, first and second qubit."""
@@ -75,14 +77,9 @@ class BoundCircuit:
         factors = dict(zip(fused.qubits, (left, right), strict=True))
         for member in reversed(fused.members[:centre]):
             (qubit,) = self._gates[member].qubits
-            factors[qubit] = factors[qubit] @ self._matrix_of(member).unsqueeze(-3)
+            factors[qubit] = factors[qubit] @ self._pieces[member].unsqueeze(-3)
         for member in fused.members[centre + 1 :]:
             (qubit,) = self._gates[member].qubits
-            factors[qubit] = self._matrix_of(member).unsqueeze(-3) @ factors[qubit]
+            factors[qubit] = self._pieces[member].unsqueeze(-3) @ factors[qubit]
         first, second = fused.qubits
         return factors[first], factors[second]
-
-    def _matrix_of(self, member: int) -> Tensor:
-        piece = self._pieces[member]
-        assert isinstance(piece, Tensor)
-        return piece

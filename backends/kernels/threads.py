@@ -33,11 +33,8 @@ class Team:
         Parts begin at whole units.
         """
         cuts = [*[count // unit * k // self.size * unit for k in range(self.size)], count]
-        if self.size == 1:
-            work(0, 0, count)
-            return
-        pool = _pool(os.getpid(), self.size)
-        waiting = [pool.submit(work, k, cuts[k], cuts[k + 1]) for k in range(1, self.size)]
+        others = range(1, self.size)
+        waiting = [_pool(os.getpid(), self.size).submit(work, k, cuts[k], cuts[k + 1]) for k in others]
         work(0, cuts[0], cuts[1])
         for done in waiting:
             done.result()

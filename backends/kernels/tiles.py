@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from backends.kernels.compiling import inner
@@ -52,9 +51,11 @@ def store_rows(target: Samples, begin: Index, end: Index, psi: Parts) -> None:
 def _load(source: Samples, begin: Index, end: Index, numbers: Numbers | Apart) -> None:
     starts, whole = _starts(source), begin + ((end - begin) & -(LANES // 2))
     with every(whole, LANES // 2, begin) as k:
-        _set(numbers, k, transposed([source.batch.begin(start + k * 2)[0] for start in starts]))
+        parts = transposed([source.batch.begin(start + k * 2)[0] for start in starts])
+        for p in range(LANES // 2):
+            numbers[k + p] = Complex(parts[2 * p], parts[2 * p + 1])
     with every(end, 1, whole) as k:
-        _set(numbers, k, [source.batch.gather([start + k * 2 + part for start in starts]) for part in range(2)])
+        numbers[k] = Complex(*[source.batch.gather([start + k * 2 + part for start in starts]) for part in range(2)])
 
 
 def _store(target: Samples, begin: Index, end: Index, numbers: Numbers | Apart) -> None:
@@ -66,11 +67,6 @@ def _store(target: Samples, begin: Index, end: Index, numbers: Numbers | Apart) 
     with every(end, 1, whole) as k:
         for number, vector in enumerate(_parts(numbers[k])):
             target.batch.scatter([start + k * 2 + number for start in starts], vector)
-
-
-def _set(numbers: Numbers | Apart, k: Index, parts: Sequence[Any]) -> None:
-    for p in range(len(parts) // 2):
-        numbers[k + p] = Complex(parts[2 * p], parts[2 * p + 1])
 
 
 def _parts(number: Complex) -> list[Any]:

@@ -134,8 +134,7 @@ class Vector:
         return Vector(lanes, convert(self.value, lanes.type))
 
     def _compared(self, how: str, other: Vector | float) -> Mask:
-        builder = self.builder
-        return Mask(builder, builder.fcmp_ordered(how, self.value, self._like(other).value))
+        return Mask(self.builder, self.builder.fcmp_ordered(how, self.value, self._like(other).value))
 
     __lt__, __le__ = partialmethod(_compared, "<"), partialmethod(_compared, "<=")
     __gt__, __ge__ = partialmethod(_compared, ">"), partialmethod(_compared, ">=")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -58,7 +59,7 @@ class _CompiledStep(torch.autograd.Function):
         out = ctx.moments[1].take() if ctx.moments else stored[0]
         g_z = torch.zeros_like(z) if g_z is None else g_z
         wanted = bool(ctx.moments), ctx.needs_input_grad[0]
-        before, g_before, g_angles = _pull_back(out, g_out, ctx.half, z, norms, g_z, ctx.program, wanted)
+        before, g_before, g_angles = _pull_back(out, g_out, ctx.half, (z, norms, g_z), ctx.program, wanted)
         if ctx.moments:
             ctx.moments[0].hold(before)
         return g_before, g_angles if ctx.needs_input_grad[1] else None, None, None
@@ -75,20 +76,16 @@ def _apply(amplitudes: Tensor, half: Any, program: StatevectorProgram) -> tuple[
 
 
 def _pull_back(
-    out: Tensor,
-    g_out: Tensor | None,
-    half: Any,
-    z: Tensor,
-    norms: Tensor,
-    g_z: Tensor,
-    program: StatevectorProgram,
-    wanted: tuple[bool, bool],
+    out: Tensor, g_out: Tensor | None, half: Any, readouts: Sequence[Tensor], program: StatevectorProgram, wanted: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Amplitudes before the program and their cotangent, if wanted, and the cotangent of the angles."""
-    batch, nothing = len(out), out[:0]
+    """Amplitudes before the program and their cotangent, if wanted, and the cotangent of the angles.
+
+    `readouts`: z, squared norms, and the cotangent of z.
+    """
+    z, nothing = readouts[0], out[:0]
     before, g_before = (new_state(out) if want else nothing for want in wanted)
-    g_angles = torch.empty(batch, half.shape[2], dtype=z.dtype)
-    given = as_real(nothing if g_out is None else g_out), z.numpy(), norms.numpy(), g_z.contiguous().numpy()
+    g_angles = torch.empty(len(out), half.shape[2], dtype=z.dtype)
+    given = as_real(nothing if g_out is None else g_out), *[values.contiguous().numpy() for values in readouts]
     results = as_real(before), as_real(g_before), g_angles.numpy()
     spread(kernel.backward, program, (as_real(out), half, program.arrays(z.dtype), given, results))
     return before, g_before, g_angles
@@ -97,4 +94,4 @@ def _pull_back(
 def _unapply(out: Tensor, half: Any, program: StatevectorProgram) -> Tensor:
     """Amplitudes before the program."""
     zeros = out.real.new_zeros(len(out), 3 * program.n_qubits)
-    return _pull_back(out, None, half, zeros, zeros.new_ones(len(out)), zeros, program, (True, False))[0]
+    return _pull_back(out, None, half, (zeros, zeros.new_ones(len(out)), zeros), program, (True, False))[0]

@@ -76,10 +76,9 @@ def compile_gates(n: int, gates: Sequence[Gate], pass_width: int = PASS_WIDTH) -
         passes.append((*place, len(readouts), len(readouts) + len(read)))
         readouts += [(n - 1 - bit, 1 << bits.index(bit)) for bit in read]
         offsets += [sum(1 << bit for k, bit in enumerate(bits) if row >> k & 1) for row in range(2 ** len(bits))]
-        stride = {n - 1 - bit: 1 << k for k, bit in enumerate(bits)}
+        stride = {None: 0} | {n - 1 - bit: 1 << k for k, bit in enumerate(bits)}
         for operation in group:
-            selector = 0 if operation.selector is None else stride[operation.selector]
-            operations.append(operation_row(operation, stride[operation.target], selector, atoms))
+            operations.append(operation_row(operation, stride[operation.target], stride[operation.selector], atoms))
     return StatevectorProgram(
         n_qubits=n,
         passes=np.array(passes, PASS),

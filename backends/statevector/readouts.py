@@ -102,9 +102,7 @@ def _sign_sums(weights, first_qubit, n_bits, start, table):
 def add_observable_diagonal(psi, cotangent, base, rows_of, observable):
     """lambda += D psi on a block, D the observable's diagonal."""
     high, low = observable.high, observable.low
-    low_bits = 0
-    while 1 << low_bits < low.shape[0]:
-        low_bits += 1
+    low_bits = observable.flips.shape[0] // 2
     for j in range(rows_of.shape[0]):
         row = base + rows_of[j]
         add_diagonal(psi, cotangent, j, low, row & (low.shape[0] - 1), high, row >> low_bits)
