@@ -34,14 +34,7 @@ from backends.kernels.sharing import shared
 from backends.kernels.tiles import load_rows, samples, store_rows
 from backends.kernels.turns import RowPairs, flip_pairs, readout_pairs, rotate_pairs, unrotate_pairs
 from backends.kernels.vectors import LANES
-from backends.statevector.readouts import (
-    CHUNK,
-    Observable,
-    add_observable_diagonal,
-    finish_readouts,
-    readout_cotangents,
-    weigh,
-)
+from backends.statevector.readouts import CHUNK, Observable, add_observable, finish_readouts, readout_cotangents, weigh
 
 # Tiles, rows x LANES numbers, that a thread works on: real and imaginary parts of the state, in the backward also of
 # its cotangent. What `forward` and `backward` allocate below; the memory check counts with it.
@@ -149,7 +142,7 @@ def unrun_pass(first_block, last_block, sums, psi, cotangent, tables, p, u, obse
             _gather(psi, base, rows_of, block)
             _gather(cotangent, base, rows_of, behind)
         if p == tables.passes.shape[0] - 1:
-            add_observable_diagonal(block, behind, base, rows_of, observable)
+            add_observable(block, behind, base, rows_of, observable)
         for r in range(this.first_read, this.last_read):
             pairs, weights = _one_qubit(tables.readouts[r].stride, rows), observable.flips[tables.readouts[r].qubit]
             flip_pairs(block, behind, pairs, weights)

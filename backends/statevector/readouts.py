@@ -99,8 +99,8 @@ def _sign_sums(weights, first_qubit, n_bits, start, table):
 
 
 @inner
-def add_observable_diagonal(psi, cotangent, base, rows_of, observable):
-    """lambda += D psi on a block, D the observable's diagonal."""
+def add_observable(psi, cotangent, base, rows_of, observable):
+    """lambda += D psi on a block, D the diagonal of an observable."""
     high, low = observable.high, observable.low
     low_bits = observable.flips.shape[0] // 2
     for j in range(rows_of.shape[0]):
