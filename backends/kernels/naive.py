@@ -210,3 +210,21 @@ def rotations(cosines: Array, sines: Array, first: int, top: int, size: int) -> 
         turn[i : i + 2, i : i + 2] = [[cosines[i], sines[i]], [-sines[i], cosines[i]]]
         q = q @ turn
     return q
+
+
+# Decompositions, of the matrix (m, n) of one lane.
+
+
+def left_vectors(a: Array, wanted: int) -> tuple[Array, Array]:
+    """The projector on the first left singular vectors, and all singular values, largest first."""
+    u, s, _ = np.linalg.svd(a)
+    return u[:, :wanted] @ u[:, :wanted].conj().T, s
+
+
+def select(squares: Array, bond: int, cutoff: float, target: float) -> tuple[Array, float]:
+    """Which squared singular values are kept, and the share of the others; a negative target is none."""
+    shares = np.maximum(squares, 0) / np.sum(np.maximum(squares, 0))
+    lost = np.cumsum(shares[::-1])[::-1]  # if this one went, and all after it
+    kept = (np.arange(len(shares)) < bond) & ((cutoff == 0) | (shares > cutoff)) & (lost > target)
+    kept[0] = True
+    return kept, float(np.sum(shares[~kept]))
