@@ -10,21 +10,18 @@ from torch import Tensor
 
 from backends.base import Backend
 from backends.circuits.circuit import Circuit
-from backends.circuits.fused_circuit import BoundCircuit
-from backends.circuits.fusion import FusedGate
 from backends.errors import InvalidInput, require_choice, require_number, require_positive_int
 from backends.kernels.pairs import Constants, PairOperation, pair_operations
 from backends.kernels.vectors import LANES
-from backends.local import apply_gates
 from backends.memory import require_memory
-from backends.mps.engine.canonical import canonicalise
-from backends.mps.engine.moves import insert_factors, shift_centre, split_pair, truncate_sweep
+from backends.mps.engine.moves import split_pair
 from backends.mps.engine.readout import readouts, schmidt_values
+from backends.mps.engine.step import TorchEngine
 from backends.mps.kernel.compiled import compiled_step
 from backends.mps.kernel.program import MPSProgram, compile_schedule, serves
 from backends.mps.layout import Layout
 from backends.mps.ledger import Ledger, Truncation
-from backends.mps.schedule import Operation, next_centre, schedule
+from backends.mps.schedule import Operation, schedule
 from backends.mps.state import MPSState
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner
 from backends.quimb_states import chain, right_orthonormal
@@ -73,10 +70,10 @@ class MPSBackend(Backend[MPSState]):
             target_error = float(target_error)
         self._truncation = Truncation(max_bond or 1, float(truncation_cutoff), target_error)
         self._kernel_programs: dict[int, MPSProgram] = {}
-        self._operations = schedule(self._fused_circuit.fused, self._layout)
+        self._torch = TorchEngine(self._fused_circuit, self._layout, self._truncation, dtype, planner)
         # A single block holds all amplitudes: then this is the statevector under another name.
         self._exact = StatevectorBackend(circuit, dtype=dtype, planner=planner) if self._layout.n_sites == 1 else None
-        self._home = next((op.first for op in self._operations if op.needs_centre), 0)
+        self._home = next((op.first for op in self._torch.operations if op.needs_centre), 0)
         if engine == "kernel" and not self._kernel_serves:
             raise InvalidInput("mps: engine='kernel' has no RXX, RYY or SWAP between distant sites; leave engine out.")
 
@@ -177,70 +174,11 @@ class MPSBackend(Backend[MPSState]):
             return MPSState(self._layout, exact.amplitudes, state.centre, state.ledger), z
         if self._uses_kernel(angles.device):
             return self._run_kernel(state, angles, self._kernel_program(state.centre))
-        evolved = self._evolve(state, angles)
-        return evolved, readouts(evolved)
+        return self._torch.step(state, angles)
 
     def _run_kernel(self, state: MPSState, angles: Tensor, program: MPSProgram) -> tuple[MPSState, Tensor]:
         numbers, z, sums = compiled_step(state.numbers, angles, self.n_qubits, program, self._truncation)
         return MPSState(self._layout, numbers, program.centre, state.ledger.plus(sums)), z
-
-    def _evolve(self, state: MPSState, angles: Tensor) -> MPSState:
-        bound = self._fused_circuit.bind(angles, self.dtype)
-        sites, centre, ledger = list(state.sites), state.centre, state.ledger
-        for index, operation in enumerate(self._operations):
-            if not operation.needs_centre:
-                self._apply_within(sites, operation, bound)
-                continue
-            centre = shift_centre(sites, centre, min(max(centre, operation.first), operation.last))
-            rightwards = next_centre(self._operations, index) >= operation.last
-            if operation.last == operation.first + 1:
-                theta = self._apply_across(sites, operation, bound)
-                ledger = split_pair(sites, operation.first, theta, self._truncation, ledger, centre_right=rightwards)
-            else:
-                ledger = self._apply_far(sites, operation, bound, ledger, rightwards)
-            centre = operation.last if rightwards else operation.first
-        return MPSState.of_sites(self._layout, sites, centre, ledger)
-
-    def _apply_within(self, sites: list[Tensor], operation: Operation[FusedGate], bound: BoundCircuit) -> None:
-        """Gates within one block: unitary on its qubits, so isometries stay isometries wherever the centre is."""
-        site = operation.first
-        gates = [(self._positions(gate, site), bound.matrix(gate)) for gate in operation.gates]
-        sites[site] = apply_gates(self._planner, sites[site], gates)
-
-    def _apply_across(self, sites: list[Tensor], operation: Operation[FusedGate], bound: BoundCircuit) -> Tensor:
-        """Merge two neighbouring blocks and apply gates: (batch, left, 2**width, 2**width, right)."""
-        first, second = sites[operation.first], sites[operation.last]
-        merged = first.flatten(1, 2) @ second.flatten(2)
-        batch, left, width, _ = first.shape
-        gates = [(self._positions(gate, operation.first), bound.matrix(gate)) for gate in operation.gates]
-        theta = apply_gates(self._planner, merged.reshape(batch, left, width * second.shape[2], -1), gates)
-        return theta.reshape(batch, left, width, second.shape[2], second.shape[3])
-
-    def _apply_far(
-        self,
-        sites: list[Tensor],
-        operation: Operation[FusedGate],
-        bound: BoundCircuit,
-        ledger: Ledger,
-        rightwards: bool,
-    ) -> Ledger:
-        """One gate between distant blocks, as a sum of products carried along the bonds between them.
-
-        The bonds grow by the gate's operator-Schmidt rank, the centre sweeps to one end to restore the canonical form,
-        and back to truncate every bond. No qubits are swapped.
-        """
-        (gate,) = operation.gates
-        ends, factors = [self._layout.find(qubit) for qubit in gate.qubits], bound.factors(gate)
-        if ends[0] > ends[1]:
-            ends, factors = ends[::-1], factors[::-1]
-        insert_factors(sites, ends[0], ends[1], factors)
-        canonicalise(sites, operation.first, operation.last, rightwards=not rightwards)
-        return truncate_sweep(sites, operation.first, operation.last, self._truncation, ledger, rightwards=rightwards)
-
-    def _positions(self, gate: FusedGate, first_site: int) -> tuple[int, ...]:
-        """Qubits of a gate, counted from the first qubit of a site."""
-        origin = self._layout.blocks[first_site][0]
-        return tuple(qubit - origin for qubit in gate.qubits)
 
     def _readout(self, state: MPSState) -> Tensor:
         if self._exact is not None:
