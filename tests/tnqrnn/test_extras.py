@@ -106,7 +106,7 @@ def test_a_command_names_the_extra(
     ("module", "extra"),
     [
         ("lightning_modules.data.loaders", "train"),
-        ("lightning_modules.cli.run_command", "train"),
+        ("lightning_modules.runs.run_directory", "train"),
         ("lightning_modules.tasks.registry", "train"),
         ("studies.saved", "studies"),
     ],
