@@ -4,35 +4,67 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import import_module
+from pathlib import Path
+from typing import Protocol
 
 from backends.errors import InvalidInput, require_choice
 
-
-@dataclass(frozen=True)
-class Study:
-    """What a study asks, and the module whose `main(argv)` answers."""
-
-    question: str
-    module: str
-
-
 STUDIES = {
-    "tasks": Study("every task with every cell at equal parameter counts, over seeds", "studies.tasks.command"),
-    "scaling": Study(
-        "how cost and accuracy of both backends grow with qubits and bond dimension", "studies.scaling.command"
-    ),
-    "truncation": Study("what a limited bond dimension costs, in training and in use", "studies.truncation.command"),
-    "entanglement": Study("what the hidden state does while a model reads and learns", "studies.entanglement.command"),
-    "gradients": Study("how gradients shrink with timesteps, qubits and depth", "studies.gradients.command"),
-    "noise": Study("what a finite number of shots and depolarising cost a task", "studies.noise.command"),
+    "tasks": "every task with every cell at equal parameter counts, over seeds",
+    "scaling": "how cost and accuracy of both backends grow with qubits and bond dimension",
+    "truncation": "what a limited bond dimension costs, in training and in use",
+    "entanglement": "what the hidden state does while a model reads and learns",
+    "gradients": "how gradients shrink with timesteps, qubits and depth",
+    "noise": "what a finite number of shots and depolarising cost a task",
 }
+
+
+class Registered(Protocol):
+    """What the commands need of a study."""
+
+    def main(self, argv: Sequence[str]) -> int:
+        """Run the study's command and return its exit code: 0 done, 1 incomplete, 2 refused."""
+
+    def write_again(self, out: Path) -> list[Path]:
+        """Write the results of what was asked for last in a folder, and return their paths; measures nothing."""
+
+
+def find_study(who: str, name: str) -> Registered:
+    """Return a study by name. Its modules, and torch with them, take seconds to import: only those are.
+
+    Raises:
+        InvalidInput: There is none of this name.
+    """
+    match require_choice(who, "study", name, STUDIES):
+        case "tasks":
+            from studies.tasks.command import STUDY as tasks
+
+            return tasks
+        case "scaling":
+            from studies.scaling.command import STUDY as scaling
+
+            return scaling
+        case "truncation":
+            from studies.truncation.command import STUDY as truncation
+
+            return truncation
+        case "entanglement":
+            from studies.entanglement.command import STUDY as entanglement
+
+            return entanglement
+        case "gradients":
+            from studies.gradients.command import STUDY as gradients
+
+            return gradients
+        case _:
+            from studies.noise.command import STUDY as noise
+
+            return noise
 
 
 def overview() -> str:
     """Return the help of `tnqrnn study`."""
-    studies = "\n".join(f"  {name:<14}{study.question}" for name, study in STUDIES.items())
+    studies = "\n".join(f"  {name:<14}{question}" for name, question in STUDIES.items())
     return f"usage: tnqrnn study NAME [--help] [options]\n\nstudies:\n{studies}"
 
 
@@ -42,9 +74,8 @@ def main(argv: Sequence[str]) -> int:
         print(overview())
         return 0
     try:
-        study = STUDIES[require_choice("tnqrnn study", "study", argv[0], STUDIES)]
+        study = find_study("tnqrnn study", argv[0])
     except InvalidInput as refusal:
         print(refusal, file=sys.stderr)
         return 2
-    code: int = import_module(study.module).main(argv[1:])
-    return code
+    return study.main(argv[1:])

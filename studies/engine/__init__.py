@@ -5,7 +5,7 @@ A study is a package `studies/<name>/` with
     measure.py   measure(settings, seed, folder) -> values    one cell, in a fresh process; arrays go into `folder`
     price.py     price(settings) -> Price                     expected seconds and bytes; refuses what cannot be meant
     figures.py   figures(table, out) -> list of Drawn         each with the CSV behind it
-    command.py   STUDY = Study(...), and main = partial(run_study, STUDY)
+    command.py   STUDY = Study(...), which names the three
 
 and a grid `studies/conf/<name>.yaml` (`studies.engine.grid` describes its form). It is registered in
 `studies/registry.py`. A folder of results holds

@@ -106,7 +106,7 @@ def _carry_out(
 ) -> None:
     origin = write_study(plan.out, plan.study.name, plan.study.version, argv, plan.grid.as_yaml())
     jobs = plan.jobs(origin)
-    preload = [*plan.study.preload, f"{plan.study.package}.measure"]
+    preload = [*plan.study.preload, plan.study.measure.__module__]
     execution = Execution(plan.out / "workers", given.jobs, given.executor, preload=preload, options=options)
     threads = f"{execution.threads_each} thread{'' if execution.threads_each == 1 else 's'}"
     at_a_time = 1 if given.executor == "debug" else given.jobs

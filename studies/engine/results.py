@@ -20,7 +20,7 @@ def write_results(plan: Plan) -> list[Path]:
     table = table_of(plan.cells)
     plan.out.mkdir(parents=True, exist_ok=True)
     write_atomically(plan.out / "cells.csv", in_file(table).to_csv(index=False))
-    drawn = plan.study.figures(table, plan.out)
+    drawn = plan.study.draw(table, plan.out)
     pages = write_report(report_of(plan, table, drawn), plan.out)
     return [plan.out / "cells.csv", *(figure.svg or figure.csv for figure in drawn), *pages]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,45 +32,48 @@ class Price:
 class Study:
     """A question that a grid of cells answers.
 
-    `package` has the modules measure, price and figures (`studies.engine`). `version` goes up when what is measured
-    changes its meaning: results of another version are not mixed with new ones. `normalise` turns a combination of
-    settings into what is really measured (an exact state has no bond dimension), or into None where it means nothing;
-    combinations that become equal are one cell. `preload`: modules that a process imports before its first cell.
+    `measure(settings, seed, folder)` returns the values of one cell, in a process of its own; arrays go into `folder`.
+    `price(settings)` says what a cell is expected to cost, and refuses what cannot be meant. `figures(table, out)`
+    draws what the table has into `out`; cells without a result are among its rows.
+
+    `version` goes up when what is measured changes its meaning: results of another version are not mixed with new
+    ones. `normalise` turns a combination of settings into what is really measured (an exact state has no bond
+    dimension), or into None where it means nothing; combinations that become equal are one cell. `preload`: modules
+    that a process imports before its first cell.
     """
 
     name: str
     question: str
-    package: str
+    measure: Callable[[Settings, int, Path], dict[str, Any]]
+    price: Callable[[Settings], Price]
+    figures: Callable[[pandas.DataFrame, Path], list[Drawn]]
     version: int = 1
     normalise: Callable[[Settings], Settings | None] = dict
     preload: Sequence[str] = ("studies.engine.warm",)
+    folder: Path = Path(__file__).parents[1]  # which holds conf/
 
     @property
     def conf(self) -> Path:
-        """The shipped grid, `conf/<name>.yaml` beside the package.
+        """The shipped grid. Its names are the settings that there are, its values show their types."""
+        return self.folder / "conf" / f"{self.name}.yaml"
 
-        Its names are the settings that there are, its values show their types.
-        """
-        return Path(import_module(self.package).__path__[0]).parent / "conf" / f"{self.name}.yaml"
+    def main(self, argv: Sequence[str]) -> int:
+        """Run the study's command and return its exit code: 0 done, 1 some cells failed, 2 refused."""
+        from studies.engine.command import run_study
 
-    def price(self, settings: Settings) -> Price:
-        """Return what a cell is expected to cost.
+        return run_study(self, argv)
 
-        Raises:
-            InvalidInput: The settings cannot be meant.
-        """
-        price: Price = import_module(f"{self.package}.price").price(settings)
-        return price
+    def write_again(self, out: Path) -> list[Path]:
+        """Write the results of what was asked for last in a folder, and return their paths; measures nothing."""
+        from studies.engine.results import write_again
 
-    def figures(self, table: pandas.DataFrame, out: Path) -> list[Drawn]:
-        """Draw what the table has into `out`; cells without a result are among its rows.
+        return write_again(self, out)
 
-        What is infinite is no number to draw. Figures that cannot be made never cost the table beside them.
-        """
+    def draw(self, table: pandas.DataFrame, out: Path) -> list[Drawn]:
+        """Draw the figures; those that cannot be made never cost the table beside them."""
         drawn: list[Drawn] = []
         with or_said(f"the figures of study {self.name}"):
-            finite = table.replace([math.inf, -math.inf], math.nan)
-            drawn += import_module(f"{self.package}.figures").figures(finite, out)
+            drawn += self.figures(table.replace([math.inf, -math.inf], math.nan), out)  # infinite: no number to draw
         return drawn
 
 
@@ -101,7 +103,7 @@ class Cell:
         return Job(
             name=path.name,
             target=measure_cell,
-            arguments=(self.study.package, dict(self.settings), self.seed, path, dict(origin)),
+            arguments=(self.study.measure, dict(self.settings), self.seed, path, dict(origin)),
             claim=path,
             result=self.directory.result,
             failure=path / "failure.json",

@@ -7,8 +7,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from studies.engine.command import run_study
 from studies.engine.study import Study
+from studies.entanglement.figures import figures
+from studies.entanglement.measure import measure
+from studies.entanglement.price import price
 
 _OF_A_TRAINING = ("config", "n_qubits", "epochs", "flags")
 
@@ -28,17 +30,20 @@ def normalise(settings: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-STUDY = Study(
-    name="entanglement",
-    question="what the hidden state does while a model reads, and while it learns",
-    package="studies.entanglement",
+class _Entanglement(Study):
+    def main(self, argv: Sequence[str]) -> int:
+        """Run the command and return its exit code; a checkpoint has one seed, that of its own training."""
+        flags = {argument.partition("=")[0] for argument in argv}
+        one_seed = "--checkpoint" in flags and "--seeds" not in flags
+        return super().main([*argv, *(["--seeds", "0"] if one_seed else [])])
+
+
+STUDY = _Entanglement(
+    "entanglement",
+    "what the hidden state does while a model reads, and while it learns",
+    measure,
+    price,
+    figures,
     normalise=normalise,
     preload=("studies.engine.warm", "studies.training"),
 )
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run the command and return its exit code; a checkpoint has one seed, that of its own training."""
-    flags = {argument.partition("=")[0] for argument in argv}
-    one_seed = "--checkpoint" in flags and "--seeds" not in flags
-    return run_study(STUDY, [*argv, *(["--seeds", "0"] if one_seed else [])])

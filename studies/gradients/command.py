@@ -12,9 +12,11 @@ from backends.errors import InvalidInput, require_choice, require_positive_int
 from lightning_modules.cli.cli import exit_code
 from lightning_modules.runs.run_directory import config_hash
 from studies.arguments import Parser
-from studies.engine.command import run_study
 from studies.engine.study import Study
 from studies.fresh_folder import fresh_folder
+from studies.gradients.figures import figures
+from studies.gradients.measure import measure
+from studies.gradients.price import price
 from tnqrnn.cells import CELLS
 
 DESCRIPTION = """Norm of the gradient of a loss in the hidden state of every timestep, for one or more cells of a
@@ -30,19 +32,22 @@ def normalise(settings: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**settings, **{name: None for name in ("n_layers", "angle_scale") if name not in used}}
 
 
-STUDY = Study(
-    name="gradients",
-    question="how gradients shrink with timesteps, qubits and depth; with --config or --checkpoint, of one model",
-    package="studies.gradients",
+class _Gradients(Study):
+    def main(self, argv: Sequence[str]) -> int:
+        """Run the command and return its exit code: 0 done, 1 some cells failed, 2 refused."""
+        if any(argument.partition("=")[0] in _OF_ONE_MODEL for argument in argv):
+            return exit_code(lambda: _of_one_model(argv))
+        return super().main(argv)
+
+
+STUDY = _Gradients(
+    "gradients",
+    "how gradients shrink with timesteps, qubits and depth; with --config or --checkpoint, of one model",
+    measure,
+    price,
+    figures,
     normalise=normalise,
 )
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run the command and return its exit code: 0 done, 1 some cells failed, 2 refused."""
-    if any(argument.partition("=")[0] in _OF_ONE_MODEL for argument in argv):
-        return exit_code(lambda: _of_one_model(argv))
-    return run_study(STUDY, argv)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from studies.engine.command import run_study
 from studies.engine.study import Study
+from studies.noise.figures import figures
+from studies.noise.measure import measure
+from studies.noise.price import price
 
 STUDY = Study(
-    name="noise",
-    question="what a finite number of shots and depolarising cost a task",
-    package="studies.noise",
+    "noise",
+    "what a finite number of shots and depolarising cost a task",
+    measure,
+    price,
+    figures,
     preload=("studies.engine.warm", "studies.training"),
 )
-main = partial(run_study, STUDY)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 
-from backends.errors import InvalidInput, require_choice
+from backends.errors import InvalidInput
 from lightning_modules.cli.cli import exit_code
 from lightning_modules.runs.run_directory import require_writable
 from studies.arguments import Parser
 from studies.engine.folder import read_study
-from studies.engine.results import write_again
-from studies.registry import STUDIES
+from studies.registry import find_study
 
 DESCRIPTION = """Write report.html (one file that needs nothing beside it), report.md, the figures and the tables of a
 study's folder, from the cells that are in it now. Measures nothing."""
@@ -39,13 +37,5 @@ def _run(argv: Sequence[str]) -> None:
             "runs/study-scaling."
         )
     require_writable(out, "DIR")
-    name = require_choice("tnqrnn report", "study", content["study"], STUDIES)
-    for path in _write_again(name, out):
+    for path in find_study("tnqrnn report", content["study"]).write_again(out):
         print(f"written: {path}")
-
-
-def _write_again(name: str, out: Path) -> list[Path]:
-    module = import_module(STUDIES[name].module)
-    if name == "tasks":  # whose report is its own
-        return list(module.write_again(out))
-    return write_again(module.STUDY, out)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from studies.engine.command import run_study
 from studies.engine.study import Settings, Study
+from studies.scaling.figures import figures
+from studies.scaling.measure import measure
+from studies.scaling.price import price
 
 
 def normalise(settings: Settings) -> Settings:
@@ -16,13 +16,10 @@ def normalise(settings: Settings) -> Settings:
 
 
 STUDY = Study(
-    name="scaling",
-    question="how cost and accuracy of both backends grow with qubits and bond dimension",
-    package="studies.scaling",
+    "scaling",
+    "how cost and accuracy of both backends grow with qubits and bond dimension",
+    measure,
+    price,
+    figures,
     normalise=normalise,
 )
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run the command and return its exit code."""
-    return run_study(STUDY, argv)

@@ -29,9 +29,23 @@ per task. What is done already is not done again: the same command given once mo
 tries failed runs again. Exit code 1 if a run failed or is missing."""
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the command and return its exit code: 0 done, 1 some runs failed, 2 refused, 130 interrupted."""
-    return exit_code(lambda: _run(argv))
+class _Tasks:
+    def main(self, argv: Sequence[str]) -> int:
+        """Run the command and return its exit code: 0 done, 1 some runs failed, 2 refused, 130 interrupted."""
+        return exit_code(lambda: _run(argv))
+
+    def write_again(self, out: Path) -> list[Path]:
+        """Write the report of what was asked for last in a folder; trains nothing.
+
+        Raises:
+            InvalidInput: The folder holds another study, or its YAML file is gone.
+        """
+        require_same_study(out, NAME, VERSION)
+        argv = read_study(out)["argv"]
+        return _planned(_parser().parse_args(argv), out).report(_command(argv))
+
+
+STUDY = _Tasks()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,17 +62,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dry-run", action="store_true", help="list the runs, their parameters and what is done; stop")
     parser.add_argument("--report-only", action="store_true", help="train nothing; report what is done so far")
     return parser
-
-
-def write_again(out: Path) -> list[Path]:
-    """Write the report of what was asked for last in a folder; trains nothing.
-
-    Raises:
-        InvalidInput: The folder holds another study, or its YAML file is gone.
-    """
-    require_same_study(out, NAME, VERSION)
-    argv = read_study(out)["argv"]
-    return _planned(_parser().parse_args(argv), out).report(_command(argv))
 
 
 def _run(argv: Sequence[str]) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from studies.engine.command import run_study
 from studies.engine.study import Study
+from studies.truncation.figures import figures
+from studies.truncation.measure import measure
+from studies.truncation.price import price
 
 STUDY = Study(
-    name="truncation",
-    question="what a limited bond dimension costs: in training, in use, with the readouts fed back or not",
-    package="studies.truncation",
+    "truncation",
+    "what a limited bond dimension costs: in training, in use, with the readouts fed back or not",
+    measure,
+    price,
+    figures,
     preload=("studies.engine.warm", "studies.training"),
 )
-main = partial(run_study, STUDY)

@@ -18,7 +18,7 @@ from lightning_modules.cli.run_command import run_command
 from lightning_modules.tasks.copying.data import CopyingData
 from lightning_modules.tasks.copying.task import CopyingMemory
 from studies.fits import slope, slope_over_seeds
-from studies.gradients.command import main
+from studies.gradients.command import STUDY
 from studies.gradients.measure import build, measure
 from studies.gradients.norms import gradient_norms
 from studies.gradients.reach import _name
@@ -72,7 +72,7 @@ def test_command_compares_cells_and_a_checkpoint(tmp_path: Path, capsys: pytest.
     few = ["--trainer.max_epochs", "1", "--data.steps_per_epoch", "1", "--data.evaluation_size", "4"]
     trained = run_command("fit", ["--config", "copying", *SMALL, *few, "--runs", str(tmp_path)]).best_or_last()
     asked = ["--config", "copying", *SMALL, "--cells", "qrnn", "lstm", "--samples", "3"]
-    assert main([*asked, "--checkpoint", str(trained), "--out", str(tmp_path / "out")]) == 0
+    assert STUDY.main([*asked, "--checkpoint", str(trained), "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
     assert "22 timesteps" in printed
     rows = list(csv.DictReader((tmp_path / "out" / "gradients.csv").read_text().splitlines()))
@@ -82,7 +82,7 @@ def test_command_compares_cells_and_a_checkpoint(tmp_path: Path, capsys: pytest.
     assert (tmp_path / "out" / "gradients.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "out" / "env.json").exists()
     first = (tmp_path / "out" / "gradients.csv").read_bytes()
-    assert main(["--checkpoint", str(trained), "--samples", "2", "--out", str(tmp_path / "out")]) == 0
+    assert STUDY.main(["--checkpoint", str(trained), "--samples", "2", "--out", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "gradients.csv").read_bytes() == first
     assert "qrnn, trained" in (tmp_path / "out-2" / "gradients.csv").read_text()
 
@@ -101,9 +101,9 @@ def test_every_checkpoint_has_a_line_of_its_own() -> None:
 def test_the_folder_of_a_model_is_named_by_what_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     asked = ["--config", "copying", *SMALL, "--samples", "2"]
-    assert main(asked) == 0
-    assert main([*asked, "--loss", "task"]) == 0
-    assert main(asked) == 0
+    assert STUDY.main(asked) == 0
+    assert STUDY.main([*asked, "--loss", "task"]) == 0
+    assert STUDY.main(asked) == 0
     names = [path.parent.name for path in tmp_path.glob("runs/gradients-*/gradients.csv")]
     assert len(names) == 3
     [again] = [name for name in names if name.endswith("-2")]
@@ -123,7 +123,7 @@ def test_the_folder_of_a_model_is_named_by_what_is_asked(tmp_path: Path, monkeyp
 def test_wrong_requests_of_one_model_are_refused(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*arguments, "--out", str(tmp_path)]) == 2
+    assert STUDY.main([*arguments, "--out", str(tmp_path)]) == 2
     assert message in capsys.readouterr().err
 
 
@@ -214,7 +214,7 @@ def test_command_on_a_small_grid(tmp_path: Path) -> None:
     out = tmp_path / "out"
     asked = ["--cell", "qrnn", "lstm", "--n-qubits", "2", "3", "--n-layers", "1", "--timesteps", "3"]
     asked += ["--angle-scale", "null", "--initialisations", "2", "--seeds", "0", "1", "--executor", "debug"]
-    assert main([*asked, "--out", str(out)]) == 0
+    assert STUDY.main([*asked, "--out", str(out)]) == 0
     assert {path.stem for path in out.glob("*.svg")} == {"norms", "reach", "variance", "plateau"}
     assert {path.name for path in out.iterdir()} >= GRID_OUTPUT
     assert len(list((out / "cells").iterdir())) == 2 * 2 * 2

@@ -1,9 +1,12 @@
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from studies.engine.command import run_study
 from studies.engine.study import Study
+from tests.studies.engine.squares.figures import figures
+from tests.studies.engine.squares.measure import measure
+from tests.studies.engine.squares.price import price
 
 
 def normalise(settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -14,7 +17,9 @@ def normalise(settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return {**settings, "digits": digits, "mood": settings["mood"] if settings["number"] == 3 else "well"}
 
 
-STUDY = Study("squares", "what the square of a number is", "tests.studies.engine.squares", 1, normalise, ())
+STUDY = Study(
+    "squares", "what the square of a number is", measure, price, figures, 1, normalise, (), Path(__file__).parents[1]
+)
 
 if __name__ == "__main__":
-    sys.exit(run_study(STUDY, sys.argv[1:]))
+    sys.exit(STUDY.main(sys.argv[1:]))
