@@ -15,7 +15,6 @@ from lightning_modules.cli.cli import exit_code
 from lightning_modules.runs.errors import TrainingStopped
 from lightning_modules.runs.run_directory import alone_in, require_writable
 from studies.arguments import Parser, add_executor
-from studies.engine.arrays import parse_options
 from studies.engine.dry_run import show
 from studies.engine.execute import Execution, available_cores, require_executor
 from studies.engine.folder import require_same_study, write_study
@@ -24,6 +23,7 @@ from studies.engine.job import DONE
 from studies.engine.plan import Plan
 from studies.engine.progress import follow
 from studies.engine.results import write_results
+from studies.engine.slurm import parse_options
 from studies.engine.study import Study
 from studies.engine.table import table_of
 

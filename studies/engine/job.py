@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.errors import InvalidInput
+from backends.memory import format_bytes
 from lightning_modules.runs.run_directory import alone_in, write_json
 
 DONE, FAILED, OVER_BUDGET, MISSING = "done", "failed", "over_budget", "missing"
@@ -25,6 +26,15 @@ class Limits:
 
     seconds: float | None = None
     bytes: int | None = None
+
+    def exceeded_by(self, seconds: float, resident: int) -> str | None:
+        """Say which limit work has passed after so many seconds with so many resident bytes; None where none."""
+        if self.seconds is not None and seconds > self.seconds:
+            return f"stopped after {seconds:.0f} s; the limit is {self.seconds:g} s (limits.seconds)."
+        if self.bytes is not None and resident > self.bytes:
+            limit = format_bytes(self.bytes)
+            return f"stopped with {format_bytes(resident)} resident; the limit is {limit} (limits.memory_gib)."
+        return None
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,6 @@ class Job:
     log: Path
     limits: Limits = Limits()
     label: str = ""  # what people read; the name where it says enough
-    kinds: tuple[str, ...] = ()  # jobs of one kind take about as long; the more special first
     expected_seconds: float | None = None
     expected_bytes: int | None = None
 
@@ -70,6 +79,12 @@ class Job:
     def is_settled(self) -> bool:
         """Return whether it is done or was given up."""
         return self.is_done() or self.failure.exists()
+
+    @property
+    def status(self) -> str:
+        """done, failed, over_budget, or missing where it was left undone."""
+        failure = self.read_failure()
+        return DONE if self.is_done() else failure.status if failure else MISSING
 
     @property
     def began(self) -> Path:

@@ -20,13 +20,10 @@ import psutil
 import torch
 
 from backends.errors import InvalidInput, NotEnoughMemory
-from backends.memory import format_bytes
 from lightning_modules.runs.errors import TrainingStopped
 from studies.engine.job import FAILED, OVER_BUDGET, Job, Limits, OverBudgetError, claimed
 
 FAILED_CODE, TAKEN_CODE, INTERRUPTED_CODE = 1, 75, 130
-# Set once this process is about to be ended: what the processes of its jobs die of from then on is no failure.
-LEAVING = threading.Event()
 _POLL = 0.1  # seconds between two looks at the memory of a job
 _PATIENCE = 5.0  # seconds between asking a job to end and ending it
 
@@ -38,7 +35,13 @@ def server(preload: Sequence[str]) -> context.ForkServerContext:
     return processes
 
 
-def carry_out(job: Job, threads: int, processes: context.ForkServerContext) -> bool:
+def carry_out(
+    job: Job,
+    threads: int,
+    processes: context.ForkServerContext,
+    stopping: threading.Event,  # once set, the process is ended
+    leaving: threading.Event,  # set once others are about to end what runs here; that is no failure, either
+) -> bool:
     """Carry out a job on so many threads, and return whether it was free; what went wrong is recorded.
 
     Returns when its process is gone.
@@ -46,10 +49,10 @@ def carry_out(job: Job, threads: int, processes: context.ForkServerContext) -> b
     job.log.parent.mkdir(parents=True, exist_ok=True)
     process = processes.Process(target=_inside, args=(job, threads))
     process.start()
-    exceeded = _watch(process, job.limits)
+    exceeded = _watch(process, job.limits, stopping)
     if process.exitcode == TAKEN_CODE:
         return False
-    if not job.is_settled() and not LEAVING.is_set():
+    if not (job.is_settled() or stopping.is_set() or leaving.is_set()):
         if exceeded:
             job.fail(OVER_BUDGET, exceeded)
         elif process.exitcode != INTERRUPTED_CODE:
@@ -71,23 +74,10 @@ def attempt(job: Job) -> None:
         _record(job, status, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
 
 
-def end_with_parent() -> None:
-    """End this process as soon as the one that started it is gone: two must not work on one job."""
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        connection.wait([parent.sentinel])
-        os._exit(FAILED_CODE)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def _inside(job: Job, threads: int) -> None:
-    end_with_parent()
+    _end_with_parent()
     torch.set_num_threads(threads)
-    # Here, not in the worker: this process may outlive it by a moment, and what is under way must stay taken.
+    # Here, not in the parent: this process may outlive it by a moment, and what is under way must stay taken.
     with claimed(job) as free:
         if not free:
             sys.exit(TAKEN_CODE)
@@ -99,24 +89,31 @@ def _inside(job: Job, threads: int) -> None:
         sys.exit(0 if job.is_done() else FAILED_CODE)
 
 
+def _end_with_parent() -> None:
+    """End this process as soon as the one that started it is gone: two must not work on one job."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(FAILED_CODE)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _record(job: Job, status: str, error: str) -> None:
     print(error, file=sys.stderr, flush=True)
     job.fail(status, error)
 
 
-def _watch(process: BaseProcess, limits: Limits) -> str | None:
+def _watch(process: BaseProcess, limits: Limits, stopping: threading.Event) -> str | None:
     """Wait for a process; end it when it exceeds a limit, and say which."""
     started = time.monotonic()
     process.join(_POLL)
     while process.is_alive():
-        seconds, size = time.monotonic() - started, _resident(process.pid)
-        exceeded = None
-        if limits.seconds is not None and seconds > limits.seconds:
-            exceeded = f"stopped after {seconds:.0f} s; the limit is {limits.seconds:g} s (limits.seconds)."
-        if limits.bytes is not None and size > limits.bytes:
-            limit = format_bytes(limits.bytes)
-            exceeded = f"stopped with {format_bytes(size)} resident; the limit is {limit} (limits.memory_gib)."
-        if exceeded:
+        if stopping.is_set():
+            process.kill()
+        elif exceeded := limits.exceeded_by(time.monotonic() - started, _resident(process.pid)):
             _end(process)
             return exceeded
         process.join(_POLL)

@@ -2,64 +2,44 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import closing
-from statistics import fmean
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from studies.engine.execute import Execution, Outcome
+from studies.engine.execute import Execution
 from studies.engine.job import MISSING, Job
+
+# A bar on a terminal; in a log file the lines say enough.
+_COLUMNS = (
+    SpinnerColumn(),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TimeElapsedColumn(),
+    TextColumn("{task.fields[left]}"),
+)
 
 
 def follow(execution: Execution, jobs: Sequence[Job], console: Console) -> None:
     """Carry out the jobs and say how it goes."""
     if not jobs:
         return
-    time_left = TimeLeft(execution.jobs)
-    with _progress(console) as progress:
-        bar = progress.add_task("jobs", total=len(jobs), left=duration(time_left.seconds(jobs)))
-        pending = {job.name: job for job in jobs}
+    started, pending = time.monotonic(), {job.name: job for job in jobs}
+    priced = all(job.expected_seconds is not None for job in jobs)
+    left = duration(_weight(jobs) / execution.jobs if priced else None)
+    with Progress(*_COLUMNS, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("jobs", total=len(jobs), left=left)
         # Closed at once on an interrupt: nothing may be written any more when the report is.
-        with closing(execution.outcomes(jobs)) as outcomes:
-            for outcome in outcomes:
-                del pending[outcome.job.name]
-                time_left.record(outcome)
-                remaining = duration(time_left.seconds(list(pending.values())))
-                progress.update(bar, advance=1, left=remaining)
-                line = _line(outcome, len(jobs) - len(pending), len(jobs), remaining)
+        with closing(execution.settled(jobs)) as settled:
+            for job in settled:
+                del pending[job.name]
+                done = _weight(jobs) - _weight(list(pending.values()))
+                left = duration((time.monotonic() - started) * _weight(list(pending.values())) / done)
+                progress.update(bar, advance=1, left=left)
+                line = _line(job, len(jobs) - len(pending), len(jobs), left)
                 progress.console.print(line, highlight=False, markup=False)
-
-
-class TimeLeft:
-    """An estimate from the jobs that are done: those of the same kind, else what was expected, corrected by them."""
-
-    def __init__(self, at_a_time: int) -> None:
-        self._at_a_time = at_a_time
-        self._done: list[Outcome] = []
-
-    def record(self, outcome: Outcome) -> None:
-        """Take a finished job into account."""
-        if outcome.status != MISSING:
-            self._done.append(outcome)
-
-    def seconds(self, left: Sequence[Job]) -> float | None:
-        """Return the seconds until these jobs are done, counting those under way as whole; None if nothing is known."""
-        expected = [self._expected(job) for job in left]
-        known = [seconds for seconds in expected if seconds is not None]
-        return sum(known) / self._at_a_time if len(known) == len(expected) else None
-
-    def _expected(self, job: Job) -> float | None:
-        for kind in job.kinds:
-            alike = [done.seconds for done in self._done if kind in done.job.kinds]
-            if alike:
-                return fmean(alike)
-        priced = [(done.seconds, done.job.expected_seconds) for done in self._done if done.job.expected_seconds]
-        if job.expected_seconds is None:
-            return fmean([done.seconds for done in self._done]) if self._done else None
-        correction = sum(took for took, _ in priced) / sum(price or 0 for _, price in priced) if priced else 1.0
-        return job.expected_seconds * correction
 
 
 def duration(seconds: float | None) -> str:
@@ -77,21 +57,14 @@ def readable(seconds: float) -> str:
     return "over a year"
 
 
-def _progress(console: Console) -> Progress:
-    """A bar on a terminal; in a log file the lines say enough."""
-    columns = (
-        SpinnerColumn(),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
-    )
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+def _weight(jobs: Sequence[Job]) -> float:
+    """Return how much work jobs are: the seconds expected of them, or their number where nothing is."""
+    return sum(job.expected_seconds or 1.0 for job in jobs)
 
 
-def _line(outcome: Outcome, number: int, total: int, remaining: str) -> str:
-    failure = outcome.failure
-    ended = f"{failure.status.upper().replace('_', ' ')}: {failure.error}" if failure else outcome.status
-    if outcome.status == MISSING:
+def _line(job: Job, number: int, total: int, left: str) -> str:
+    failure = job.read_failure()
+    ended = f"{failure.status.upper().replace('_', ' ')}: {failure.error}" if failure else job.status
+    if job.status == MISSING:
         ended = "stopped"
-    return f"{number}/{total}  {outcome.job.label or outcome.job.name}  {outcome.seconds:.1f} s  {ended}  ({remaining})"
+    return f"{number}/{total}  {job.label or job.name}  {job.seconds():.1f} s  {ended}  ({left})"

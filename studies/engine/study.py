@@ -109,7 +109,6 @@ class Cell:
             failure=path / "failure.json",
             log=path / "log.txt",
             limits=limits,
-            kinds=(self.directory.config_hash,),
             expected_seconds=self.price.seconds,
             expected_bytes=self.price.bytes,
         )

@@ -14,9 +14,9 @@ from lightning_modules.cli.cli import exit_code
 from lightning_modules.runs.errors import TrainingStopped
 from lightning_modules.runs.run_directory import alone_in, require_writable
 from studies.arguments import Parser, add_executor
-from studies.engine.arrays import parse_options
 from studies.engine.execute import require_executor
 from studies.engine.folder import read_study, require_same_study, write_study
+from studies.engine.slurm import parse_options
 from studies.tasks.grid import Grid
 
 if TYPE_CHECKING:

@@ -84,7 +84,6 @@ class PlannedRun:
             # The hash in the name ties a failure to the settings that failed.
             failure=out / "failures" / f"{self.of.cell.name}-{self.directory.path.name}.json",
             log=out / "logs" / f"{self.name}.log",
-            kinds=(f"{self.of.task.name}-{self.of.cell.name}", self.of.task.name),
         )
 
     def read_error(self, out: Path) -> str | None:

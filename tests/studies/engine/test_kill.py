@@ -31,40 +31,25 @@ def results(out: Path) -> int:
     return len(list(out.glob("cells/*/result.json")))
 
 
-def killed(out: Path, patience: float) -> bool:
-    """Kill the command some time after it finished another cell; false where it came to its end before."""
+def killed(out: Path, patience: float) -> list[psutil.Process]:
+    """Kill the command some time after it finished another cell, and return what it had started."""
     process, before = start(out), results(out)
     while results(out) == before and process.poll() is None:
         time.sleep(0.02)
     time.sleep(patience)
-    was_running = process.poll() is None
+    started = [] if process.poll() is not None else psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    return was_running
-
-
-def workers_of(out: Path) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if str(out) in " ".join(process.cmdline()):
-                found.append(process)
-        except psutil.Error:  # ended meanwhile
-            continue
-    return found
+    return started
 
 
 def kill_and_compare(tmp_path: Path, kills: int) -> None:
     assert run_study(STUDY, ["--out", str(tmp_path / "alone"), "--executor", "debug", "--jobs", "1", *GRID]) == 0
     out, moments = tmp_path / "out", random.Random(0)
-    done = [killed(out, moments.uniform(0, 1)) for _ in range(kills)]
-    assert any(done)
+    started = [process for _ in range(kills) for process in killed(out, moments.uniform(0, 1))]
+    assert started
     # What the killed command had started ends by itself, and soon.
-    for _ in range(300):
-        if not workers_of(out):
-            break
-        time.sleep(0.1)
-    assert not workers_of(out)
+    assert not psutil.wait_procs(started, timeout=30)[1]
     process = start(out)
     assert process.wait() == 0
     alone, after = (pandas.read_csv(folder / "cells.csv").drop(columns=TIMINGS) for folder in (tmp_path / "alone", out))

@@ -12,6 +12,7 @@ import pytest
 
 from studies.engine import execute, progress
 from studies.engine.command import run_study
+from studies.engine.job import Job
 from studies.engine.results import write_again
 from tests.studies.engine.squares.command import STUDY
 
@@ -62,10 +63,10 @@ def test_what_is_done_is_not_done_again(whole: Path, monkeypatch: pytest.MonkeyP
 def test_an_interrupted_study_says_what_is_missing_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     line = progress._line
 
-    def interrupt(outcome: progress.Outcome, number: int, total: int, remaining: str) -> str:
+    def interrupt(job: Job, number: int, total: int, left: str) -> str:
         if number == 5:
             raise KeyboardInterrupt
-        return line(outcome, number, total, remaining)
+        return line(job, number, total, left)
 
     with monkeypatch.context() as patch:
         patch.setattr(progress, "_line", interrupt)

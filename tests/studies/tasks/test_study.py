@@ -17,7 +17,8 @@ import yaml
 
 from lightning_modules.cli.run_command import run_command
 from studies.engine import progress
-from studies.tasks import study
+from studies.engine.execute import Execution
+from studies.engine.job import Job
 from tnqrnn.__main__ import main
 
 TINY = {
@@ -74,10 +75,10 @@ def out(arguments: list[str]) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         line = progress._line
 
-        def interrupt(outcome: progress.Outcome, number: int, total: int, remaining: str) -> str:
+        def interrupt(job: Job, number: int, total: int, left: str) -> str:
             if number == 2:
                 raise KeyboardInterrupt
-            return line(outcome, number, total, remaining)
+            return line(job, number, total, left)
 
         patch.setattr(progress, "_line", interrupt)
         assert main(arguments) == 130
@@ -148,7 +149,7 @@ def test_the_report_says_it_in_words_and_pictures(out: Path) -> None:
 def test_what_is_done_is_not_done_again(
     out: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(study.Execution, "outcomes", None)  # nothing may be executed
+    monkeypatch.setattr(Execution, "settled", None)  # nothing may be executed
     before = [{**row} for row in runs_of(out)]
     assert main(arguments) == 0
     assert runs_of(out) == before

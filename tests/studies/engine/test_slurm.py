@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from backends.errors import InvalidInput
-from studies.engine.arrays import arrays, parse_options
 from studies.engine.job import Job, Limits
+from studies.engine.slurm import arrays, parse_options
 
 GIB = 2**30
 
