@@ -22,7 +22,7 @@ TIMINGS = ["seconds"]
 
 
 def start(out: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.studies.engine.squares.command", "--out", str(out), "--jobs", "2", *GRID]
+    command = [sys.executable, "-m", "tests.studies.engine.squares", "--out", str(out), "--jobs", "2", *GRID]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
 

@@ -1,4 +1,3 @@
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,3 @@ def normalise(settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
 STUDY = Study(
     "squares", "what the square of a number is", measure, price, figures, 1, normalise, (), Path(__file__).parents[1]
 )
-
-if __name__ == "__main__":
-    sys.exit(STUDY.main(sys.argv[1:]))
