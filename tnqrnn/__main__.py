@@ -80,6 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         command = require_choice("tnqrnn", "command", arguments[0], COMMANDS)
+        signals.advise(KEPT.get(command, "nothing is lost, and the same command begins anew"))
         require_extra("train" if command in TRAINING else "studies", f"tnqrnn {command}")
     except InvalidInput as refusal:
         print(refusal, file=sys.stderr)
@@ -93,7 +94,6 @@ def _run(command: str, arguments: list[str]) -> int:
     # Threads that wait for each other by spinning bring a small model to a crawl as soon as anything else runs on the
     # machine (measured: 60 s instead of 6 for three epochs of digits). Read by OpenMP when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    signals.advise(KEPT.get(command, "nothing is lost, and the same command begins anew"))
     # Torch and Lightning take seconds to import, so that waits until a command needs them.
     if command == "compare":
         from studies.compare.command import main as compare
