@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+import pandas
 import torch
 from rich.console import Console
 
@@ -19,16 +19,13 @@ from lightning_modules.cli.cli import exit_code
 from lightning_modules.runs.run_directory import environment, write_json
 from studies.arguments import Parser
 from studies.benchmark.figures import draw
-from studies.benchmark.measure import OURS, Machine, measure
+from studies.benchmark.measure import Machine, measure
 from studies.benchmark.memory import peak_bytes
-from studies.benchmark.mps_measure import OURS as MPS_OURS
-from studies.benchmark.mps_measure import RIVALS as MPS_RIVALS
-from studies.benchmark.mps_measure import measure_mps
-from studies.benchmark.tables import mps_table, phases_table, statevector_table
-from studies.benchmark.workload import ChainWorkload, Workload
+from studies.benchmark.simulators import OURS, RIVALS
+from studies.benchmark.tables import measured_table, phases_table
+from studies.benchmark.workload import Workload
 from studies.fresh_folder import fresh_folder
 
-RIVALS = {"statevector": ("tnqrnn_reversible", "eager", "flagquantum", "tensorcircuit"), "mps": MPS_RIVALS}
 # What is measured where the command line does not say.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "statevector": {"qubits": [8, 10], "batch": [32], "timesteps": [8], "rivals": ["eager"], "max_bond": []},
@@ -93,25 +90,21 @@ def _run(argv: Sequence[str]) -> None:
         f"copy, {torch.get_num_threads()} threads",
         flush=True,
     )
-    measurements: list[Any] = []
+    ours, rows = OURS[settings.backend], list[dict[str, Any]]()
     for workload in _workloads(settings):
         print(f"measuring {workload}", flush=True)
-        measured: list[Any]
-        if isinstance(workload, Workload):
-            measured = measure([OURS, *settings.rivals], workload, settings.repeats, machine)
-        else:
-            measured = measure_mps([MPS_OURS, *settings.rivals], workload, settings.repeats)
-        if settings.peak_memory:
-            measured = [replace(m, peak_bytes=peak_bytes(m.simulator, workload)) for m in measured]
-        measurements += measured
-        _write(measurements, settings.out, machine)
+        for row in measure([ours, *settings.rivals], workload, settings.repeats, machine):
+            peak = peak_bytes(row["simulator"], workload) if settings.peak_memory else None
+            rows.append({**row, "peak_bytes": peak})
+        table = pandas.DataFrame(rows)
+        _write(table, settings.out, machine)
     console = Console(width=180 if settings.backend == "mps" else 130)
-    console.print((mps_table if settings.backend == "mps" else statevector_table)(measurements))
+    console.print(measured_table(table, settings.backend))
     if settings.phases:
-        for ours in (m for m in measurements if m.simulator == OURS):
-            console.print(phases_table(ours))
+        for _, row in table[table["simulator"] == ours].iterrows():
+            console.print(phases_table(row))
     print(f"table:   {settings.out / TABLE}")
-    for figure in draw(measurements, settings.out):
+    for figure in draw(table, settings.out):
         print(f"figure:  {figure}")
 
 
@@ -146,18 +139,14 @@ def _checked(settings: argparse.Namespace) -> argparse.Namespace:
     return settings
 
 
-def _workloads(settings: argparse.Namespace) -> list[Workload | ChainWorkload]:
+def _workloads(settings: argparse.Namespace) -> list[Workload]:
     sizes = product(settings.qubits, settings.layers, settings.batch, settings.timesteps)
-    if settings.backend == "statevector":
-        return [Workload(*size, settings.segment_length) for size in sizes]
-    return [ChainWorkload(*size, settings.segment_length, bond) for size in sizes for bond in settings.max_bond]
+    bonds = settings.max_bond or [None]  # None: a statevector
+    return [Workload(*size, settings.segment_length, bond) for size in sizes for bond in bonds]
 
 
-def _write(measurements: list[Any], folder: Path, machine: Machine) -> None:
+def _write(table: pandas.DataFrame, folder: Path, machine: Machine) -> None:
     """After every size, so that an interrupted benchmark keeps what it has."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / TABLE).open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(measurements[0].row()))
-        writer.writeheader()
-        writer.writerows(measurement.row() for measurement in measurements)
+    table.to_csv(folder / TABLE, index=False)
     write_json(folder / "env.json", {**environment("cpu", ""), "machine": asdict(machine)})

@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-import statistics
 import sys
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,8 +15,9 @@ from backends.kernels.compiling import strict_jit
 from backends.kernels.decomposition import TINY, left_vectors, orthonormal_columns, workspace
 from backends.kernels.vectors import LANES
 from backends.kernels.views import first_columns, matrix, padded
+from studies.benchmark.measure import median_seconds
 
-_REPEATS, _CALLS = 7, 10
+_CALLS = 10
 
 
 @strict_jit
@@ -54,16 +52,6 @@ def torch_seconds(size: int) -> float:
 def _matrices(rows: int, columns: int) -> np.ndarray[Any, Any]:
     random = np.random.default_rng(rows).standard_normal((LANES, rows, columns, 2)).astype(np.float32)
     return random / np.float32(rows)
-
-
-def median_seconds(work: Callable[[], object]) -> float:
-    """Median seconds of a call, after a first one."""
-    times = []
-    for _ in range(_REPEATS + 1):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])
 
 
 if __name__ == "__main__":

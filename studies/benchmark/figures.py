@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
+import pandas
 from matplotlib.axes import Axes
 
-from studies.benchmark.measure import Measurement
-from studies.benchmark.mps_measure import MPSMeasurement
+from studies.plots import beside
 from studies.style import figure, look
 
 AXES = {
@@ -18,73 +18,65 @@ AXES = {
     "timesteps": "timesteps",
     "max_bond": "bond dimension",
 }
-FORWARD_ONLY = "forward_only_seconds"  # of an MPSMeasurement
-Measured = Measurement | MPSMeasurement
-Value = Callable[[Measured], float | None]
 
 
-def draw(measurements: Sequence[Measured], folder: Path) -> list[Path]:
+def draw(table: pandas.DataFrame, folder: Path) -> list[Path]:
     """Write pictures of time and memory against every size that varies; return the paths of those that were drawn.
 
     The other sizes are those of the first measurement.
     """
-    present = [axis for axis in AXES if hasattr(measurements[0], axis)]
-    varied = [axis for axis in present if len({getattr(m, axis) for m in measurements}) > 1]
-    paths = [path for axis in varied or ["n_qubits"] for path in _draw_against(axis, present, measurements, folder)]
+    varied = [axis for axis in AXES if table[axis].nunique() > 1] or ["n_qubits"]
+    paths = [path for axis in varied for path in _draw_against(axis, table, folder)]
     return [path for path in paths if path.exists()]
 
 
-def _draw_against(axis: str, present: list[str], measurements: Sequence[Measured], folder: Path) -> list[Path]:
-    others = [name for name in present if name != axis]
-    first = measurements[0]
-    line = [m for m in measurements if all(getattr(m, name) == getattr(first, name) for name in others)]
-    what: dict[str, tuple[str, Value]] = {"time": ("training step, forward and backward (s)", lambda m: m.step_seconds)}
-    if isinstance(first, MPSMeasurement):
-        what["forward"] = ("forward only (s)", lambda m: getattr(m, FORWARD_ONLY))
-    if all(m.peak_bytes is not None for m in line):
-        what["memory"] = ("peak of the memory (MiB)", lambda m: (m.peak_bytes or 0) / 2**20 or None)
+def _draw_against(axis: str, table: pandas.DataFrame, folder: Path) -> list[Path]:
+    others = {name: table[name].iloc[0] for name in AXES if name != axis and table[name].notna().any()}
+    rows = table[(table[list(others)] == pandas.Series(others)).all(axis=1)]
+    quantities = {"time": (rows["step_seconds"], "training step, forward and backward (s)")}
+    if rows["max_bond"].notna().all():
+        quantities["forward"] = rows["forward_only_seconds"], "forward only (s)"
+    if rows["peak_bytes"].notna().all():
+        quantities["memory"] = rows["peak_bytes"] / 2**20, "peak of the memory (MiB)"
     else:
-        what["memory"] = ("stored for the backward (MiB)", lambda m: m.stored_bytes / 2**20 or None)
+        quantities["memory"] = rows["stored_bytes"] / 2**20, "stored for the backward (MiB)"
     paths = []
-    for name, (label, value) in what.items():
+    for name, (values, label) in quantities.items():
         paths.append(folder / f"{name}_against_{AXES[axis].replace(' ', '_')}.png")
-        with figure(paths[-1], width=6.5) as drawing:
-            axes = drawing.add_subplot()
-            _lines(axes, axis, line, value)
+        with figure(paths[-1], width=6.5) as canvas:
+            axes = canvas.add_subplot()
+            _lines(axes, rows.assign(size=rows[axis], value=values.where(values != 0).astype(float)))
             if name == "time":
-                _floor(axes, axis, line)
-            _finish(axes, axis, line, label, ", ".join(_size(first, other) for other in others))
+                _floor(axes, axis, rows)
+            _label(axes, axis, rows, label, others)
     return paths
 
 
-def _size(measured: Measured, axis: str) -> str:
-    value = getattr(measured, axis)
-    return f"χ = {value}" if axis == "max_bond" else f"{value} {AXES[axis]}"
+def _lines(axes: Axes, rows: pandas.DataFrame) -> None:
+    for index, (name, own) in enumerate(rows.groupby("simulator", sort=False)):
+        points = own.dropna(subset="value")
+        if len(points):
+            axes.plot(points["size"], points["value"], **look(index), label=str(name))
 
 
-def _lines(axes: Axes, axis: str, measurements: Sequence[Measured], value: Value) -> None:
-    for index, name in enumerate(dict.fromkeys(m.simulator for m in measurements)):
-        own = [(getattr(m, axis), value(m)) for m in measurements if m.simulator == name]
-        points = [(size, number) for size, number in own if number is not None]
-        if points:
-            axes.plot(*zip(*points, strict=True), **look(index), label=name)
-
-
-def _floor(axes: Axes, axis: str, measurements: Sequence[Measured]) -> None:
+def _floor(axes: Axes, axis: str, rows: pandas.DataFrame) -> None:
     """What the counted operations of the statevector would take at the speed of a matrix product."""
-    own = [m for m in measurements if isinstance(m, Measurement) and m.simulator == measurements[0].simulator]
-    if own:
-        floor = [m.flop_floor_seconds for m in own]
-        axes.plot([getattr(m, axis) for m in own], floor, color="0.5", linestyle=":", label="counted operations")
+    own = rows[(rows["simulator"] == rows["simulator"].iloc[0]) & rows["flop_floor_seconds"].notna()]
+    if len(own):
+        axes.plot(own[axis], own["flop_floor_seconds"], color="0.5", linestyle=":", label="counted operations")
 
 
-def _finish(axes: Axes, axis: str, measurements: Sequence[Measured], label: str, title: str) -> None:
+def _label(axes: Axes, axis: str, rows: pandas.DataFrame, label: str, others: Mapping[str, int]) -> None:
     axes.set_yscale("log")
     if axis != "n_qubits":  # sizes that double
         axes.set_xscale("log", base=2)
     axes.set_xlabel(AXES[axis])
     axes.set_ylabel(label)
-    axes.set_title(title)
-    axes.set_xticks(sizes := sorted({getattr(m, axis) for m in measurements}), [str(size) for size in sizes])
+    axes.set_title(", ".join(_size(name, size) for name, size in others.items()))
+    axes.set_xticks(sizes := sorted(rows[axis].unique()), [str(size) for size in sizes])
     axes.minorticks_off()
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    beside(axes)
+
+
+def _size(axis: str, size: int) -> str:
+    return f"χ = {size}" if axis == "max_bond" else f"{size} {AXES[axis]}"

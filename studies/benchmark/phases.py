@@ -1,20 +1,28 @@
-"""Where the time of the kernel goes: every phase of a timestep measured alone, on one tile and one core."""
+"""Where the time of a timestep goes, on one tile and one core: of the statevector's kernel, and of the MPS.
+
+`python -m studies.benchmark.phases [QUBITS MAX_BOND]...`: of the MPS, forward and without gradients, milliseconds of
+the whole step, and the shares of decompositions (measured alone, times their number), readouts (a step without gates),
+Python, and the rest: products.
+"""
 
 from __future__ import annotations
 
-import statistics
-import time
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 
+from backends import MPSBackend
 from backends.kernels.atoms import angle_gradients, matrices
 from backends.kernels.emitting import Parts
 from backends.kernels.vectors import LANES
+from backends.mps.kernel.tables import MOVE, SPLIT
 from backends.statevector import kernel, readouts
 from backends.statevector.program import compile_gates
+from studies.benchmark.decomposition import kernel_seconds
+from studies.benchmark.measure import median_seconds
 from studies.benchmark.workload import Workload
 from tnqrnn import Ansatz
 
@@ -24,7 +32,7 @@ class _Tile:
 
     def __init__(self, workload: Workload) -> None:
         n = self.n = workload.n_qubits
-        program = compile_gates(n, Ansatz(n, workload.n_layers).circuit.gates)
+        program = compile_gates(n, workload.circuit.gates)
         self.tables = kernel.Tables(*program.arrays(torch.float32))
         rows, ops, single = 1 << n, len(program.operations), np.float32
         generator = np.random.default_rng(0)
@@ -83,20 +91,37 @@ class _Tile:
         }
 
 
-def measure_phases(workload: Workload, repeats: int = 15) -> dict[str, float]:
-    """Return the seconds that every phase takes in one training step, over all tiles and timesteps, on one core."""
-    tile = _Tile(workload)
+def measure_phases(workload: Workload) -> dict[str, float]:
+    """Seconds that every phase of the statevector's kernel takes in a training step, over all tiles and timesteps."""
     tiles = -(-workload.batch // LANES) * workload.timesteps
-    seconds = {}
-    for name, work in tile.phases().items():
-        work()
-        count = max(1, (1 << 14) >> workload.n_qubits)
-        seconds[name] = tiles * statistics.median(_timed(work, count) for _ in range(repeats))
-    return seconds
+    return {name: tiles * median_seconds(work) for name, work in _Tile(workload).phases().items()}
 
 
-def _timed(work: Callable[[], Any], count: int) -> float:
-    start = time.perf_counter()
-    for _ in range(count):
-        work()
-    return (time.perf_counter() - start) / count
+def mps_phases(n_qubits: int, max_bond: int) -> dict[str, float]:
+    """Seconds of the parts of a forward step of two layers on a chain."""
+    circuit = Workload(n_qubits, max_bond=max_bond).circuit
+    backend = MPSBackend(circuit, max_bond=max_bond)
+    angles = torch.randn(3, LANES, circuit.n_angles, generator=torch.Generator().manual_seed(0))
+    empty = MPSBackend(Ansatz(2, 1, topology="chain").circuit, max_bond=1)
+    with torch.inference_mode():
+        state = backend.initial_state(LANES)
+        for step in angles:
+            state, _ = backend.step(state, step)
+        whole = median_seconds(lambda: backend.step(state, angles[0]))
+        readouts = median_seconds(lambda: backend.readout(state))
+        start, few = empty.initial_state(LANES), torch.zeros(LANES, empty.n_angles)
+        python = median_seconds(lambda: empty.step(start, few))
+    kinds, size = backend.kernel_operations(state), 2 * max_bond
+    decompositions = kinds.count(SPLIT) * kernel_seconds(size, size, max_bond)
+    decompositions += kinds.count(MOVE) * kernel_seconds(size, max_bond, max_bond, triangular=True)
+    parts = {"decompositions": decompositions, "readouts": readouts - python, "Python": python}
+    return {**parts, "products": whole - decompositions - readouts}
+
+
+if __name__ == "__main__":
+    given = [int(text) for text in sys.argv[1:]] or [12, 16, 24, 16, 24, 32]
+    for n, bond in zip(given[::2], given[1::2], strict=True):
+        found = mps_phases(n, bond)
+        total = sum(found.values())
+        shares = ", ".join(f"{name} {100 * seconds / total:.0f} %" for name, seconds in found.items())
+        print(f"{n} qubits, max_bond {bond}: {1e3 * total:.1f} ms: {shares}")

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from studies.benchmark.measure import OURS, load
 from studies.benchmark.memory import peak_bytes
+from studies.benchmark.simulators import load
 from studies.benchmark.workload import Workload
 from tnqrnn.__main__ import main
 
+OURS = "tnqrnn_statevector"
 SMALL = ["--batch", "4", "--timesteps", "2", "--repeats", "1"]
 
 
@@ -71,7 +72,7 @@ def test_the_peak_is_that_of_the_states() -> None:
 
 def test_the_plain_simulation_is_ours() -> None:
     workload = Workload(n_qubits=5, n_layers=2, batch=3, timesteps=2)
-    plain, ours = (load(name, workload)(workload.angles()) for name in ("eager", OURS))
+    plain, ours = (load(name, workload).run(workload.angles())[0] for name in ("eager", OURS))
     assert float((plain - ours).detach().abs().max()) <= 1e-5
     assert workload.angles().shape == (2, 3, workload.n_angles)
     assert torch.equal(workload.angles(), workload.angles())

@@ -8,13 +8,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import pandas
 import pytest
 import torch
 
 from lightning_modules.tasks.translation.attention_figure import AttentionMap, draw_attention
 from studies.benchmark.figures import draw
-from studies.benchmark.measure import Measurement
-from studies.benchmark.mps_measure import MPSMeasurement
 from studies.compare.figures import draw_all
 from studies.compare.measure import Deviation
 from studies.compare.rows import Comparison, Row
@@ -57,11 +56,14 @@ def test_a_comparison_is_drawn_whatever_was_measured(
 
 
 @pytest.mark.parametrize("value", VALUES)
-@pytest.mark.parametrize("kind", [Measurement, MPSMeasurement])
+@pytest.mark.parametrize("max_bond", [None, 1])
 def test_a_benchmark_is_drawn_whatever_was_measured(
-    kind: type, value: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    max_bond: int | None, value: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    paths = draw([of_one_value(kind, value, simulator="ours")], tmp_path)
+    sizes = dict.fromkeys(("n_qubits", "n_layers", "batch", "timesteps"), 1)
+    seconds = ("step_seconds", "forward_only_seconds", "flop_floor_seconds")
+    numbers = dict.fromkeys((*seconds, "stored_bytes", "peak_bytes"), value)
+    paths = draw(pandas.DataFrame([{"simulator": "ours", **sizes, "max_bond": max_bond, **numbers}]), tmp_path)
     assert capsys.readouterr().err == ""
     assert paths
     assert all(path.read_bytes().startswith(PNG) for path in paths)

@@ -13,19 +13,21 @@ import pytest
 import torch
 
 from backends.mps.layout import Layout
+from studies.benchmark.measure import Machine, measure
 from studies.benchmark.memory import peak_bytes
-from studies.benchmark.mps_measure import OURS, RIVALS, load, measure_mps
-from studies.benchmark.unrolled import exact
-from studies.benchmark.workload import ChainWorkload
+from studies.benchmark.rivals.ours import exact
+from studies.benchmark.simulators import RIVALS, load
+from studies.benchmark.workload import Workload
 from tests import oracle
 from tests.backends.cases import gate_tuples
 from tnqrnn import Ansatz
 from tnqrnn.__main__ import main
 
+OURS = "tnqrnn_mps"
 SMALL = ["--backend", "mps", "--layers", "1", "--batch", "2", "--timesteps", "2", "--repeats", "1"]
 PACKAGES = {"aer": "qiskit_aer"} | {name: name for name in ("flagquantum", "deepquantum", "tensorcircuit", "quimb")}
 # What is exact where nothing is truncated; the others differ in how they truncate, not in the circuit.
-LOSSLESS = ChainWorkload(n_qubits=4, n_layers=1, batch=2, timesteps=2, max_bond=4)
+LOSSLESS = Workload(n_qubits=4, n_layers=1, batch=2, timesteps=2, max_bond=4)
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -57,7 +59,7 @@ def test_a_row_per_simulator_and_size(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_every_rival_is_checked() -> None:
-    assert {"tnqrnn_torch", *PACKAGES} == set(RIVALS)
+    assert {"tnqrnn_torch", *PACKAGES} == set(RIVALS["mps"])
 
 
 def test_the_reference_is_the_chain_of_the_formulas() -> None:
@@ -92,17 +94,16 @@ def test_rivals_run_the_same_chain(name: str) -> None:
 
 
 def check(name: str) -> None:
-    _, rival = measure_mps([OURS, name], LOSSLESS, repeats=1)
-    assert rival.simulator == name
-    assert rival.readout_error is not None
-    assert rival.readout_error <= 1e-4
-    assert (rival.step_seconds is None) == (name in ("aer", "quimb"))
-    if rival.gradient_error is not None:  # nothing is truncated
-        assert rival.gradient_error <= 1e-3
+    _, rival = measure([OURS, name], LOSSLESS, 1, Machine(1e9, 1e9))
+    assert rival["simulator"] == name
+    assert rival["readout_error"] <= 1e-4
+    assert (rival["step_seconds"] is None) == (name in ("aer", "quimb"))
+    if rival["gradient_error"] is not None:  # nothing is truncated
+        assert rival["gradient_error"] <= 1e-3
 
 
 def test_segments_change_memory_only() -> None:
-    workload = ChainWorkload(6, 1, 2, 6, None, 2)
+    workload = Workload(6, 1, 2, 6, None, 2)
     parts = replace(workload, segment_length=2)
     results = []
     for sizes in (workload, parts):
@@ -118,7 +119,7 @@ def test_segments_change_memory_only() -> None:
 @pytest.mark.timeout(1800)
 def test_segments_lower_the_peak() -> None:
     """64 timesteps in segments of 8: of all states, a quarter, beside what one timestep works with."""
-    workload = ChainWorkload(16, 1, 64, 64, None, 16)
+    workload = Workload(16, 1, 64, 64, None, 16)
     whole, parts = peak_bytes(OURS, workload), peak_bytes(OURS, replace(workload, segment_length=8))
     numbers = sum(left * width * right for left, width, right in Layout.of(16, 16).shapes())
     assert whole > 64 * 8 * numbers * workload.batch  # every timestep keeps its state at least, in complex64
@@ -129,7 +130,7 @@ def test_segments_lower_the_peak() -> None:
 @pytest.mark.timeout(3600)
 def test_a_hundred_qubits_train_within_24_gib() -> None:
     """As in docs/performance.md; the state alone is 100 sites of (32, 2, 32), 13 MB for eight samples."""
-    assert peak_bytes(OURS, ChainWorkload(100, 2, 8, 8, None, 32)) < 24 * 2**30
+    assert peak_bytes(OURS, Workload(100, 2, 8, 8, None, 32)) < 24 * 2**30
 
 
 @pytest.mark.parametrize(

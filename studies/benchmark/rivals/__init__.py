@@ -1,1 +1,1 @@
-"""Other simulators on our workload. Each module has `make(workload) -> Simulator` and imports its package there."""
+"""The simulators of the benchmark. Each module has `make(workload) -> Simulator` and imports its package there."""

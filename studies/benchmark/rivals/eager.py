@@ -1,23 +1,13 @@
-"""Plain torch, gate by gate: what one would write without a simulator, and the reference for readouts and gradients."""
+"""Plain torch, gate by gate: what one would write without a simulator."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from studies.benchmark.workload import Simulator, Workload
-
-
-def readouts(psi: Tensor) -> Tensor:
-    """X, Y and Z of every qubit from amplitudes (batch, 2, ..., 2): (batch, 3n)."""
-    columns: list[list[Tensor]] = [[], [], []]
-    for axis in range(1, psi.dim()):
-        zero, one = (part.flatten(1) for part in psi.unbind(axis))
-        flip = (zero.conj() * one).sum(1)
-        columns[0].append(2 * flip.real)
-        columns[1].append(2 * flip.imag)
-        columns[2].append((zero.abs() ** 2 - one.abs() ** 2).sum(1))
-    return torch.stack([value for column in columns for value in column], 1)
+from studies.benchmark.rivals.readouts import of_amplitudes
+from studies.benchmark.simulators import Simulator
+from studies.benchmark.workload import Workload
 
 
 def _rotate(psi: Tensor, axis: int, kind: str, angle: Tensor) -> Tensor:
@@ -39,22 +29,17 @@ def _controlled_rx(psi: Tensor, control: int, target: int, angle: Tensor) -> Ten
 
 
 def make(workload: Workload) -> Simulator:
-    """Return the plain simulation."""
-    n = workload.n_qubits
+    """Return the plain simulation of the statevector."""
 
-    def run(angles: Tensor) -> Tensor:
-        psi = torch.zeros(angles.shape[1], *[2] * n, dtype=torch.complex64)
+    def run(angles: Tensor) -> tuple[Tensor, None]:
+        psi = torch.zeros(angles.shape[1], *[2] * workload.n_qubits, dtype=torch.complex64)
         psi.reshape(len(psi), -1)[:, 0] = 1
         values = []
         for step in angles:
-            for layer in step.split(3 * n, 1):
-                for qubit in range(n):
-                    psi = _rotate(psi, qubit + 1, "ry", layer[:, qubit])
-                for qubit in range(n):
-                    psi = _rotate(psi, qubit + 1, "rz", layer[:, n + qubit])
-                for qubit in range(n):
-                    psi = _controlled_rx(psi, qubit + 1, (qubit + 1) % n + 1, layer[:, 2 * n + qubit])
-            values.append(readouts(psi))
-        return torch.stack(values)
+            for name, qubits, angle in workload.gates(step.unbind(1)):
+                axis, *target = (qubit + 1 for qubit in qubits)
+                psi = _controlled_rx(psi, axis, target[0], angle) if target else _rotate(psi, axis, name, angle)
+            values.append(of_amplitudes(psi))
+        return torch.stack(values), None
 
-    return run
+    return Simulator(run)

@@ -1,4 +1,4 @@
-"""FlagQuantum's statevector (pip install flagquantum)."""
+"""FlagQuantum's statevector and MPS (pip install flagquantum)."""
 
 from __future__ import annotations
 
@@ -7,34 +7,49 @@ from importlib import import_module
 import torch
 from torch import Tensor
 
-from studies.benchmark.rivals.eager import readouts
-from studies.benchmark.workload import Simulator, Workload
+from studies.benchmark.rivals.readouts import gate_matrices, of_amplitudes, of_sites
+from studies.benchmark.simulators import Simulator
+from studies.benchmark.workload import Workload
 
 
 def make(workload: Workload) -> Simulator:
-    """Return FlagQuantum's simulation; it is handed the state of the timestep before, and read out by torch."""
+    """Return FlagQuantum's simulation, read out by torch."""
+    return _statevector(workload) if workload.max_bond is None else _mps(workload)
+
+
+def _statevector(workload: Workload) -> Simulator:
+    """One circuit per timestep, handed the state of the one before."""
     fq = import_module("flagquantum")
     n = workload.n_qubits
 
-    def step(psi: Tensor, angles: Tensor) -> Tensor:
-        circuit = fq.Circuit(n, bsz=len(psi), inputs=psi, dtype=torch.complex64)
-        for layer in angles.split(3 * n, 1):
-            for qubit in range(n):
-                circuit.ry(qubit, theta=layer[:, qubit])
-            for qubit in range(n):
-                circuit.rz(qubit, theta=layer[:, n + qubit])
-            for qubit in range(n):
-                circuit.crx(qubit, (qubit + 1) % n, theta=layer[:, 2 * n + qubit])
-        amplitudes: Tensor = circuit.state().reshape(len(psi), -1)
-        return amplitudes
-
-    def run(angles: Tensor) -> Tensor:
+    def run(angles: Tensor) -> tuple[Tensor, None]:
         psi = torch.zeros(angles.shape[1], 2**n, dtype=torch.complex64)
         psi[:, 0] = 1
         values = []
-        for current in angles:
-            psi = step(psi, current)
-            values.append(readouts(psi.reshape(-1, *[2] * n)))
-        return torch.stack(values)
+        for step in angles:
+            circuit = fq.Circuit(n, bsz=len(psi), inputs=psi, dtype=torch.complex64)
+            for name, qubits, angle in workload.gates(step.unbind(1)):
+                getattr(circuit, name)(*qubits, theta=angle)
+            psi = circuit.state().reshape(len(psi), -1)
+            values.append(of_amplitudes(psi.reshape(-1, *[2] * n)))
+        return torch.stack(values), None
 
-    return run
+    return Simulator(run)
+
+
+def _mps(workload: Workload) -> Simulator:
+    """RZ RY as one matrix, CRX as another; it reports the discarded weight of the worst sample."""
+    mps = import_module("flagquantum.simulation.mps.state")
+    config = import_module("flagquantum.simulation.mps.models").MPSConfig(max_bond=workload.max_bond)
+
+    def run(angles: Tensor) -> tuple[Tensor, float]:
+        state = mps.MPSState.zero(workload.n_qubits, bsz=angles.shape[1], dtype=torch.complex64, config=config)
+        values = []
+        for step in angles:
+            for qubits, matrix in gate_matrices(workload, step):
+                apply = state.apply_one if len(qubits) == 1 else state.apply_two
+                apply(matrix, qubits[0])
+            values.append(of_sites(state.tensors))
+        return torch.stack(values), float(sum(state.truncation_errors))
+
+    return Simulator(run)

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor
-
-
-def tensorcircuit_on_jax() -> tuple[Any, Any, Any]:
-    """Import jax, jax.numpy and TensorCircuit-NG, set to the CPU and to complex64."""
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    jax, tc, jnp = import_module("jax"), import_module("tensorcircuit"), import_module("jax.numpy")
-    tc.set_backend("jax")
-    tc.set_dtype("complex64")
-    return jax, jnp, tc
 
 
 def compiled_by_jax(sequence: Callable[[Any], Any]) -> Callable[[Tensor], Tensor]:

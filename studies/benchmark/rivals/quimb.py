@@ -5,31 +5,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from studies.benchmark.mps_rivals.contender import Contender
-from studies.benchmark.mps_rivals.sites import controlled_rx, one_qubit, readouts
-from studies.benchmark.workload import ChainWorkload
+from studies.benchmark.rivals.readouts import gate_matrices, of_sites
+from studies.benchmark.simulators import Simulator
+from studies.benchmark.workload import Workload
 
 
-def make(workload: ChainWorkload) -> Contender:
+def make(workload: Workload) -> Simulator:
     """Return quimb's simulation of the first sample; RZ RY as one matrix, CRX as another, read out by torch."""
     import quimb.tensor as qtn
 
-    n = workload.n_qubits
-
     def run(angles: Tensor) -> tuple[Tensor, float]:
-        circuit = qtn.CircuitMPS(n, max_bond=workload.max_bond, cutoff=0.0, dtype="complex64")
+        circuit = qtn.CircuitMPS(workload.n_qubits, max_bond=workload.max_bond, cutoff=0.0, dtype="complex64")
         values = []
         for step in angles[:, :1].detach():
-            for ry, rz, crx in workload.layers(step):
-                for qubit in range(n):
-                    rotation = one_qubit("rz", rz[:, qubit]) @ one_qubit("ry", ry[:, qubit])
-                    circuit.apply_gate_raw(rotation[0].numpy(), (qubit,))
-                for qubit in range(n - 1):
-                    circuit.apply_gate_raw(controlled_rx(crx[:, qubit])[0].numpy(), (qubit, qubit + 1))
-            values.append(readouts(_sites(circuit.psi)))
+            for qubits, matrix in gate_matrices(workload, step):
+                circuit.apply_gate_raw(matrix[0].numpy(), qubits)
+            values.append(of_sites(_sites(circuit.psi)))
         return torch.stack(values), 1 - float(circuit.fidelity_estimate())
 
-    return Contender(run, samples=1)
+    return Simulator(run, samples=1)
 
 
 def _sites(psi: object) -> list[Tensor]:
