@@ -6,12 +6,14 @@
 # make format   let the formatter and the linter's safe fixes edit the files
 # make clean    remove caches, build folders and .venv's stamp; .venv itself stays
 #
-# Options of pytest: make unit ARGS="-m slow tests/backends"
+# Options of pytest: make unit ARGS="-m slow tests/backends"; WORKERS=0 runs the tests in this process, for a debugger
 
 VENV ?= .venv
 OLDEST ?= .venv-oldest
 PYTHON ?= python3
 ARGS ?=
+# Processes that share the files of tests; each takes up to 2 GiB.
+WORKERS ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
@@ -43,7 +45,7 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 unit: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 # What meets the dependencies: planning, quimb, the command line with its configs, studies' jobs, scores, data sets.
 OLDEST_TESTS ?= tests/backends/test_planning.py tests/backends/test_circuit.py tests/tnqrnn/test_qrnn.py \
