@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from backends.errors import InvalidInput
+from backends.errors import InvalidInput, nearest
 
 
 class Parser(argparse.ArgumentParser):
@@ -15,12 +15,12 @@ class Parser(argparse.ArgumentParser):
         """Raise InvalidInput."""
         raise InvalidInput(f"{self.prog}: {message}; see '{self.prog} --help'.")
 
-
-def add_executor(parser: argparse.ArgumentParser) -> None:
-    """Add what says where the work of a study is done."""
-    parser.add_argument(
-        "--executor", default="local", metavar="NAME", help="debug (in this process), local or slurm (%(default)s)"
-    )
-    parser.add_argument(
-        "--slurm", nargs="+", default=[], metavar="OPTION=VALUE", help="options of sbatch, such as partition=long"
-    )
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse arguments, all of which must be known."""
+        given, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            raise InvalidInput(
+                f"{self.prog}: there is no option {unknown[0]!r}.{nearest(unknown[0], self._option_string_actions)} "
+                f"See '{self.prog} --help'."
+            )
+        return given

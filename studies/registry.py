@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from backends.errors import InvalidInput, require_choice
+
+if TYPE_CHECKING:
+    from studies.engine.command import Command
 
 STUDIES = {
     "tasks": "every task with every cell at equal parameter counts, over seeds",
@@ -19,17 +21,7 @@ STUDIES = {
 }
 
 
-class Registered(Protocol):
-    """What the commands need of a study."""
-
-    def main(self, argv: Sequence[str]) -> int:
-        """Run the study's command and return its exit code: 0 done, 1 incomplete, 2 refused."""
-
-    def write_again(self, out: Path) -> list[Path]:
-        """Write the results of what was asked for last in a folder, and return their paths; measures nothing."""
-
-
-def find_study(who: str, name: str) -> Registered:
+def find_study(who: str, name: str) -> Command:
     """Return a study by name. Its modules, and torch with them, take seconds to import: only those are.
 
     Raises:
@@ -37,7 +29,7 @@ def find_study(who: str, name: str) -> Registered:
     """
     match require_choice(who, "study", name, STUDIES):
         case "tasks":
-            from studies.tasks.command import STUDY as tasks
+            from studies.tasks.study import STUDY as tasks
 
             return tasks
         case "scaling":

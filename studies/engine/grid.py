@@ -26,8 +26,9 @@ from typing import Any, Self
 
 import yaml
 
-from backends.errors import InvalidInput, nearest, require_number, require_positive_int
+from backends.errors import InvalidInput, require_number, require_positive_int
 from lightning_modules.cli.command_line import read_config
+from studies.engine.entries import mapping_of, require_known, require_seeds
 
 _PARTS = ("axes", "fixed", "seeds", "limits")
 _LIMITS = ("seconds", "memory_gib", "cells")
@@ -64,16 +65,14 @@ class Grid:
     def _of(cls, who: str, content: Mapping[str, Any], where: str, shipped: Path) -> Self:
         known = _content(who, shipped)
         kinds, given = _settings(who, known, str(shipped)), _settings(who, content, where)
-        for name in given:
-            _require_known(who, where, name, kinds)
+        require_known(who, where, given, kinds)
         seeds = require_seeds(who, content.get("seeds", known.get("seeds")))
         grid = cls(who, {**kinds, **given}, seeds, kinds=kinds)
-        return grid.limited(**_mapping(who, where, content, "limits"))
+        return grid.limited(**mapping_of(f"{who}: limits in {where}", content.get("limits")))
 
     def limited(self, **limits: Any) -> Self:
         """Return the same grid with other limits; refuses unknown and impossible ones."""
-        for name in limits:
-            _require_known(self.who, "limits", name, _LIMITS)
+        require_known(self.who, "limits", limits, _LIMITS)
         changes: dict[str, Any] = {}
         for name in ("seconds", "memory_gib"):
             if limits.get(name) is not None:
@@ -132,31 +131,17 @@ class Grid:
         )
 
 
-def require_seeds(who: str, values: object) -> list[int]:
-    """Return seeds as distinct integers of at least 0; accepts them as text, as a command line has them."""
-    if not isinstance(values, Sequence) or isinstance(values, str):
-        raise InvalidInput(f"{who}: seeds must be a list of integers such as [0, 1, 2], got {values!r}.")
-    seeds = []
-    for value in values:
-        number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
-        if not isinstance(number, int) or isinstance(number, bool) or number < 0:
-            raise InvalidInput(f"{who}: seeds must be integers of at least 0, got {value!r}; write --seeds 0 1 2.")
-        seeds.append(number)
-    return list(dict.fromkeys(seeds))
-
-
 def _content(who: str, path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InvalidInput(f"{who}: there is no file {path}; leave out --conf for the shipped grid.")
     content = read_config(path)
-    for name in content:
-        _require_known(who, str(path), name, _PARTS)
+    require_known(who, str(path), content, _PARTS)
     return content
 
 
 def _settings(who: str, content: Mapping[str, Any], where: str) -> dict[str, list[Any]]:
     """Return all values by setting, one for those that are fixed."""
-    axes, fixed = (_mapping(who, where, content, part) for part in ("axes", "fixed"))
+    axes, fixed = (mapping_of(f"{who}: {part} in {where}", content.get(part)) for part in ("axes", "fixed"))
     for name, values in axes.items():
         if not isinstance(values, list):
             raise InvalidInput(
@@ -165,21 +150,6 @@ def _settings(who: str, content: Mapping[str, Any], where: str) -> dict[str, lis
         if name in fixed:
             raise InvalidInput(f"{who}: {name} stands under axes and under fixed in {where}; leave one out.")
     return {**axes, **{name: [value] for name, value in fixed.items()}}
-
-
-def _mapping(who: str, where: str, content: Mapping[str, Any], part: str) -> dict[str, Any]:
-    value = content.get(part)
-    if value is not None and not isinstance(value, Mapping):
-        raise InvalidInput(f"{who}: {part} in {where} must hold values by name, such as 'a: 1', got {value!r}.")
-    return dict(value or {})
-
-
-def _require_known(who: str, where: str, name: object, known: Sequence[str] | Mapping[str, Any]) -> None:
-    if name not in known:
-        names = sorted(known)
-        raise InvalidInput(
-            f"{who}: {where} has an unknown entry {name!r}.{nearest(str(name), names)} It takes: {', '.join(names)}."
-        )
 
 
 def _from_text(text: str) -> Any:

@@ -1,23 +1,29 @@
-"""What a study is to the engine, and its cells."""
+"""What a study of a grid is to the engine."""
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import studies
 from lightning_modules.runs.pictures import or_said
-from lightning_modules.runs.run_directory import RunDirectory
-from studies.engine.job import Job, Limits
+from studies.engine.command import Command
+from studies.engine.execute import available_cores
+from studies.engine.grid import Grid
 
 if TYPE_CHECKING:
     import pandas
 
     from studies.engine.drawing import Drawn
+    from studies.engine.plan import Plan
 
 Settings = Mapping[str, Any]
+_ENDING = """What is done is not done again: the same command given once more goes on where it was stopped, and tries
+what failed again. Exit code 1 if a cell failed or is missing; cells over budget are results too."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ class Price:
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(Command):
     """A question that a grid of cells answers.
 
     `measure(settings, seed, folder)` returns the values of one cell, in a process of its own; arrays go into `folder`.
@@ -39,7 +45,8 @@ class Study:
     `version` goes up when what is measured changes its meaning: results of another version are not mixed with new
     ones. `normalise` turns a combination of settings into what is really measured (an exact state has no bond
     dimension), or into None where it means nothing; combinations that become equal are one cell. `preload`: modules
-    that a process imports before its first cell.
+    that a process imports before its first cell. `folder` holds `conf/<name>.yaml`, the shipped grid: its names are
+    the settings that there are, its values show their types.
     """
 
     name: str
@@ -50,24 +57,43 @@ class Study:
     version: int = 1
     normalise: Callable[[Settings], Settings | None] = dict
     preload: Sequence[str] = ("studies.engine.warm",)
-    folder: Path = Path(__file__).parents[1]  # which holds conf/
+    folder: Path = Path(studies.__path__[0])
+
+    @property
+    def description(self) -> str:
+        return f"{self.question[0].upper()}{self.question[1:]}. {_ENDING}"
 
     @property
     def conf(self) -> Path:
-        """The shipped grid. Its names are the settings that there are, its values show their types."""
         return self.folder / "conf" / f"{self.name}.yaml"
 
-    def main(self, argv: Sequence[str]) -> int:
-        """Run the study's command and return its exit code: 0 done, 1 some cells failed, 2 refused."""
-        from studies.engine.command import run_study
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--jobs", type=int, default=available_cores(), help="cells at a time; they share the cores (%(default)s)"
+        )
+        parser.add_argument("--limit-seconds", type=float, metavar="S", help="of one cell, instead of the file's")
+        parser.add_argument("--limit-memory-gib", type=float, metavar="G", help="of one cell, instead of the file's")
+        group = parser.add_argument_group(
+            "settings of the grid", "one value, or several for an axis, instead of the file's"
+        )
+        for name in self._shipped().values:
+            group.add_argument(f"--{name.replace('_', '-')}", dest=f"setting {name}", nargs="*", metavar="VALUE")
 
-        return run_study(self, argv)
+    def plan(self, given: argparse.Namespace) -> Plan:
+        from studies.engine.plan import Plan
 
-    def write_again(self, out: Path) -> list[Path]:
-        """Write the results of what was asked for last in a folder, and return their paths; measures nothing."""
-        from studies.engine.results import write_again
+        settings = {name: getattr(given, f"setting {name}") for name in self._shipped().values}
+        overrides = {name: values for name, values in settings.items() if values is not None}
+        grid = Grid.read(f"study {self.name}", given.conf, self.conf).override(overrides, given.seeds)
+        grid = grid.limited(seconds=given.limit_seconds, memory_gib=given.limit_memory_gib)
+        # On a cluster, the memory of this machine is not what the cells share.
+        return Plan.of(self, grid, given.out, 1 if given.executor == "slurm" else given.jobs)
 
-        return write_again(self, out)
+    def plan_again(self, content: Mapping[str, Any], out: Path) -> Plan:
+        from studies.engine.plan import Plan
+
+        grid = Grid.from_yaml(f"study {self.name}", content["grid"], f"{out}/study.json", self.conf)
+        return Plan.of(self, grid, out, jobs=1)
 
     def draw(self, table: pandas.DataFrame, out: Path) -> list[Drawn]:
         """Draw the figures; those that cannot be made never cost the table beside them."""
@@ -76,39 +102,5 @@ class Study:
             drawn += self.figures(table.replace([math.inf, -math.inf], math.nan), out)  # infinite: no number to draw
         return drawn
 
-
-@dataclass(frozen=True)
-class Cell:
-    """One combination of settings with one seed, its price, and where its files are."""
-
-    study: Study
-    settings: Settings
-    seed: int
-    price: Price
-    directory: RunDirectory
-
-    @classmethod
-    def of(cls, study: Study, settings: Settings, seed: int, out: Path) -> Cell:
-        """Return the cell of a study in the folder `out`; creates nothing."""
-        # One level down: at the top, names such as "seed" and "checkpoint" are not part of the hash.
-        identity = {"study": study.name, "version": study.version, "settings": dict(settings)}
-        directory = RunDirectory.of(out / "cells", study.name, seed, identity)
-        return cls(study, settings, seed, study.price(settings), directory)
-
-    def job(self, limits: Limits, origin: Mapping[str, Any]) -> Job:
-        """Return the work that measures it; `origin` (versions, commit) is kept with the result."""
-        from studies.engine.cell import measure_cell
-
-        path = self.directory.path
-        return Job(
-            name=path.name,
-            target=measure_cell,
-            arguments=(self.study.measure, dict(self.settings), self.seed, path, dict(origin)),
-            claim=path,
-            result=self.directory.result,
-            failure=path / "failure.json",
-            log=path / "log.txt",
-            limits=limits,
-            expected_seconds=self.price.seconds,
-            expected_bytes=self.price.bytes,
-        )
+    def _shipped(self) -> Grid:
+        return Grid.read(f"study {self.name}", self.conf, self.conf)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas
 
 from studies.engine.job import DONE, MISSING, read_failure
-from studies.engine.study import Cell
+
+if TYPE_CHECKING:
+    from studies.engine.plan import Cell
 
 
 def read_result(path: Path) -> dict[str, Any] | None:

@@ -75,13 +75,19 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with paragraphs, points, tables and figures under it."""
+    """A heading with paragraphs, points, tables and figures under it; several may belong to one group."""
 
     heading: str
     paragraphs: Sequence[str] = ()
     points: Sequence[str] = ()
     tables: Sequence[Table] = ()
     pictures: Sequence[Picture] = ()
+    group: str = ""
+
+    @property
+    def full_heading(self) -> str:
+        """The heading with its group."""
+        return f"{self.heading} ({self.group.lower()})" if self.group else self.heading
 
 
 @dataclass(frozen=True)

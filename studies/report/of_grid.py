@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas
 
 from studies.engine.drawing import Drawn
 from studies.engine.folder import read_study
 from studies.engine.job import DONE, FAILED, MISSING, OVER_BUDGET
-from studies.engine.plan import Plan
 from studies.engine.table import in_file, read_result
 from studies.report.contents import Picture, Report, Section, Table, Unfinished
+from studies.report.origin import origin_of, told
+
+if TYPE_CHECKING:
+    from studies.engine.plan import Plan
 
 _HEADER_ONLY = ("data_sha256", "parameters", "folder", "error", "threads")
 
@@ -78,32 +80,13 @@ def _facts(plan: Plan, table: pandas.DataFrame) -> list[tuple[str, str]]:
         ("seeds", ", ".join(str(seed) for seed in plan.grid.seeds)),
         ("the same in all cells", ", ".join(fixed) or "nothing"),
     ]
-    for name in ("commit", "python", "platform", "device", "threads"):
-        facts.append((name, _values([env.get(name) for env in envs])))
-    facts.append(("versions", _versions(envs)))
+    facts += origin_of(envs, "cells")
     if "data_sha256" in table:
-        facts.append(("data sha256", _values(table["data_sha256"].dropna().tolist())))
+        facts.append(("data sha256", told(table["data_sha256"].dropna().tolist(), "cells")))
     parameters = [name for name in table.columns if name == "parameters" or name.startswith("parameters.")]
     for name in parameters:
         facts.append((name.replace(".", ", "), _range(table[name].dropna().tolist())))
     return facts
-
-
-def _values(values: Sequence[Any]) -> str:
-    """Return the value; if they differ, every value with its number of cells."""
-    counts = Counter(json.dumps(value) for value in values)
-    texts = {value: str(json.loads(value)) for value in counts}
-    if len(counts) <= 1:
-        return next(iter(texts.values()), "unknown")
-    return "differs: " + "; ".join(f"{texts[value]} ({count} cells)" for value, count in counts.most_common())
-
-
-def _versions(envs: Sequence[dict[str, Any]]) -> str:
-    found: dict[str, set[str]] = {}
-    for env in envs:
-        for package, version in env.get("packages", {}).items():
-            found.setdefault(package, set()).add(str(version))
-    return ", ".join(f"{package} {' / '.join(sorted(versions))}" for package, versions in found.items()) or "unknown"
 
 
 def _range(values: Sequence[float]) -> str:

@@ -17,20 +17,22 @@ _BACKTICKS = re.compile("`([^`]+)`")
 
 def write_report(report: Report, out: Path) -> list[Path]:
     """Write report.html and report.md into `out`, and return their paths."""
-    pages = []
-    for suffix in ("html", "md"):
-        environment = Environment(
-            loader=PackageLoader("studies.report"),
-            autoescape=suffix == "html",
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters |= {"shown": shown, "in_cell": in_cell, "sort_key": sort_key, "code": code}
-        text = environment.get_template(f"report.{suffix}.j2").render(report=report)
-        write_atomically(out / f"report.{suffix}", text.rstrip() + "\n")
-        pages.append(out / f"report.{suffix}")
-    return pages
+    return [write_page(name, out, report=report) for name in ("report.html", "report.md")]
+
+
+def write_page(name: str, out: Path, **contents: Any) -> Path:
+    """Write the template `<name>.j2`, filled in with `contents`, into `out`, and return its path."""
+    environment = Environment(
+        loader=PackageLoader("studies.report"),
+        autoescape=name.endswith("html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"shown": shown, "in_cell": in_cell, "sort_key": sort_key, "code": code}
+    text = environment.get_template(f"{name}.j2").render(**contents)
+    write_atomically(out / name, text.rstrip() + "\n")
+    return out / name
 
 
 def shown(value: Any) -> str:

@@ -20,14 +20,16 @@ cells:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
-from backends.errors import InvalidInput, nearest, require_choice, require_number, require_positive_int
+import yaml
+
+from backends.errors import InvalidInput, require_choice, require_number, require_positive_int
 from lightning_modules.cli.command_line import find_config, read_config
-from studies.engine.grid import require_seeds
+from studies.engine.entries import mapping_of, require_known, require_seeds
 from tnqrnn.cells import CELLS
 
 WHO = "study tasks"
@@ -59,7 +61,7 @@ class CellEntry:
 
 @dataclass(frozen=True)
 class Grid:
-    """Everything that is to be run."""
+    """Everything that is to be run; `whole` is what the file has, selected or not."""
 
     tasks: Mapping[str, TaskEntry]
     cells: Mapping[str, CellEntry]
@@ -68,6 +70,7 @@ class Grid:
     tolerance: float = 0.01
     adjust: float = 0.3
     every_cell: Mapping[str, CellEntry] = field(default_factory=dict)  # also those that were not selected
+    whole: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -78,18 +81,24 @@ class Grid:
         """
         if not path.is_file():
             raise InvalidInput(f"{WHO}: there is no file {path}; leave out --conf for the shipped settings.")
-        content = read_config(path)
-        _require_known(content, {f.name for f in fields(cls)} - {"every_cell"}, str(path))
-        tasks = {name: _task(name, entry) for name, entry in _mapping(content, "tasks", str(path)).items()}
-        cells = {name: _cell(name, entry) for name, entry in _mapping(content, "cells", str(path)).items()}
+        return cls.of(read_config(path), str(path))
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any], where: str) -> Self:
+        """Return the grid with this content, found `where`."""
+        known = {f.name for f in fields(cls)} - {"every_cell", "whole"}
+        require_known(WHO, where, content, known)
+        tasks, cells = (mapping_of(f"{WHO}: {where}: {part}", content.get(part)) for part in ("tasks", "cells"))
+        every_cell = {name: _cell(name, entry) for name, entry in cells.items()}
         grid = cls(
-            tasks,
-            cells,
+            {name: _task(name, entry) for name, entry in tasks.items()},
+            every_cell,
             require_seeds(WHO, content.get("seeds")),
             content.get("reference", cls.reference),
             require_number(WHO, "tolerance", content.get("tolerance", cls.tolerance), 0, 1),
             require_number(WHO, "adjust", content.get("adjust", cls.adjust), 0, 1),
-            every_cell=cells,
+            every_cell,
+            content,
         )
         grid._require_whole()
         grid._require_known_names()
@@ -116,6 +125,12 @@ class Grid:
         """Return the settings of one cell in one task; the more special win."""
         return {**task.settings, **cell.settings, **task.cells.get(cell.name, {}), "model.cell": cell.cell}
 
+    def selected_as_yaml(self) -> str:
+        """Return what is selected, with every default."""
+        asked = asdict(self)
+        del asked["every_cell"], asked["whole"]
+        return as_yaml(asked)
+
     def _require_whole(self) -> None:
         for name, part in (("tasks", self.tasks), ("cells", self.cells), ("seeds", self.seeds)):
             if not part:
@@ -131,55 +146,37 @@ class Grid:
                 require_choice(WHO, f"cell in tasks.{task.name}.cells", name, self.cells)
 
 
+def as_yaml(content: Mapping[str, Any]) -> str:
+    """Return a file with this content."""
+    return yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110)
+
+
 def _task(name: str, entry: object) -> TaskEntry:
     where = f"tasks.{name}"
-    content = _entry(entry, TaskEntry, where)
+    content = _entry(entry, TaskEntry, where, ("settings", "cells", "lines"))
+    for cell, settings in content["cells"].items():
+        content["cells"][cell] = mapping_of(f"{WHO}: {where}.cells: {cell}", settings)
     if content.get("parameters") is not None:
         require_positive_int(WHO, f"{where}.parameters", content["parameters"])
     further = content.get("further", [])
     if not isinstance(further, list) or not all(isinstance(name, str) for name in further):
         raise InvalidInput(f"{WHO}: {where}.further must be a list of metrics such as [loss_ratio], got {further!r}.")
-    for part in ("settings", "cells", "lines"):
-        content[part] = _mapping(content, part, where)
-    content["cells"] = {cell: _mapping(content["cells"], cell, f"{where}.cells") for cell in content["cells"]}
     return TaskEntry(**{"config": name, **content, "name": name})
 
 
 def _cell(name: str, entry: object) -> CellEntry:
-    where = f"cells.{name}"
-    content = _entry(entry, CellEntry, where)
-    content["settings"] = _mapping(content, "settings", where)
-    return CellEntry(**{"cell": name, **content, "name": name})
+    return CellEntry(**{"cell": name, **_entry(entry, CellEntry, f"cells.{name}", ("settings",)), "name": name})
 
 
-def _entry(entry: object, kind: type, where: str) -> dict[str, Any]:
-    content = _mapping({"entry": entry}, "entry", where)
-    _require_known(content, {f.name for f in fields(kind)} - {"name"}, where)
-    return content
-
-
-def _mapping(content: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
-    """Return a mapping by name; nothing counts as empty."""
-    value = content.get(name)
-    if value is not None and not isinstance(value, Mapping):
-        raise InvalidInput(f"{WHO}: {where}: {name} must hold values by name, such as 'a: 1', got {value!r}.")
-    return dict(value or {})
-
-
-def _require_known(content: Iterable[str], known: Iterable[str], where: str) -> None:
-    known = sorted(known)
-    for name in content:
-        if name not in known:
-            raise InvalidInput(
-                f"{WHO}: {where} has an unknown entry {name!r}.{nearest(str(name), known)} It takes: "
-                f"{', '.join(known)}."
-            )
+def _entry(entry: object, kind: type, where: str, parts: Sequence[str]) -> dict[str, Any]:
+    """Return the values of an entry; `parts` of it hold values by name themselves."""
+    content = mapping_of(f"{WHO}: {where}", entry)
+    require_known(WHO, where, content, {f.name for f in fields(kind)} - {"name"})
+    return {**content, **{part: mapping_of(f"{WHO}: {where}: {part}", content.get(part)) for part in parts}}
 
 
 def _chosen(part: Mapping[str, Any], names: Sequence[str] | None, what: str) -> dict[str, Any]:
     """Return the entries with these names, in the order of the grid."""
-    if names is None:
-        return dict(part)
-    for name in names:
+    for name in names or ():
         require_choice(WHO, what, name, part)
-    return {name: entry for name, entry in part.items() if name in names}
+    return {name: entry for name, entry in part.items() if names is None or name in names}

@@ -1,64 +1,113 @@
-"""The report of a study: results.md for people, runs.csv for programs, a figure per task.
+"""The report of a study: results.md and report.html for people, runs.csv for programs, a figure per task.
 
 Tasks on real and on synthetic data stand apart, and no number is taken over several tasks.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 
 import pandas
 
 from lightning_modules.runs.run_directory import write_atomically
+from studies.engine.folder import read_study
+from studies.engine.job import DONE, FAILED, MISSING
+from studies.report.contents import Picture, Report, Section, Table, Unfinished
+from studies.report.origin import origin_of
+from studies.report.pages import write_page, write_report
 from studies.tasks.figures import draw_task
-from studies.tasks.header import header
 from studies.tasks.results import CellSummary, TaskResults
 from studies.tasks.statistics import smallest_p
 
 _MUCH = 1.2
-HEADINGS = {"real": "Real data", "synthetic": "Synthetic data"}
+_GROUPS = {"real": "Real data", "synthetic": "Synthetic data"}
+_TITLE = "Every task with every cell at equal parameter counts"
+_READING = """\
+How to read the tables. Every cell is given the width at which it has as many trained parameters as the reference
+(*deviation* is what is left; a width is a whole number); embedding and head are counted apart, and the head is as wide
+as the cell's readouts. *std* is the standard deviation over the seeds, *seeds* the number of those with a result.
+*difference* is cell minus reference over the seeds that both have, and *by seed* lists these differences. *Cliff's δ*
+is 1 if the cell is better in every pair of runs and -1 if the reference is; *p* is that of Wilcoxon's signed-rank test
+over the seeds, two-sided and exact, uncorrected for the number of cells. *training s* includes validation and writing
+checkpoints; *inference* is the test pass (forward, loss and metrics) at the training's batch size; both were measured
+while other runs were under way on the other cores. *memory* is the high-water mark of the process's resident memory
+during training above what it held before; differences of some ten MiB mean nothing. Tasks are not to be compared with
+each other, and no rank is taken over several of them. Budgets are small, and every cell has the same: a cell that
+learns slowly is not a cell that cannot learn."""
 
 
-def write_report(
-    results: Sequence[TaskResults], reference: str, command: str, now: str, settings: str, out: Path
-) -> list[Path]:
-    """Write results.md, runs.csv and the figures into `out`, and return their paths.
-
-    `command` is what was asked for, `settings` the YAML of the study.
-    """
+def write_results(results: Sequence[TaskResults], reference: str, settings: str, out: Path) -> list[Path]:
+    """Write the figures, runs.csv and the pages into `out`, and return their paths; `settings` is YAML."""
     out.mkdir(parents=True, exist_ok=True)
-    table = pandas.DataFrame([row.flat() for task in results for row in task.rows])
-    write_atomically(out / "runs.csv", table.to_csv(index=False))
+    runs = pandas.concat([_runs_of(task) for task in results])
+    write_atomically(out / "runs.csv", runs.to_csv(index=False))
     figures = [out / f"{task.task.name}.{suffix}" for suffix in ("png", "svg") for task in results]
     for task, path in zip([*results, *results], figures, strict=True):
         draw_task(task, path)
-    parts = [*header(results, command, now), *_body(results, reference), *_unfinished(results), *_settings(settings)]
-    write_atomically(out / "results.md", "\n\n".join(parts) + "\n")
-    return [out / "results.md", out / "runs.csv", *(path for path in figures if path.exists())]
+    report = report_of(results, runs, reference, settings, out)
+    text = write_page("results.md", out, report=report, reading=_READING)
+    return [text, out / "runs.csv", *(path for path in figures if path.exists()), *write_report(report, out)]
 
 
-def _body(results: Sequence[TaskResults], reference: str) -> list[str]:
-    parts = []
-    for kind, heading in HEADINGS.items():
-        tasks = [task for task in results if task.reference.planned.data_kind == kind]
-        if tasks:
-            parts += [f"## {heading}", *(part for task in tasks for part in task_section(task, reference))]
-    return parts
-
-
-def task_section(results: TaskResults, reference: str) -> list[str]:
-    """Return heading, table, sentences and figure of one task."""
-    planned = results.reference.planned
-    sentences = verdict(results, reference)
-    return [
-        f"### {planned.task.name}",
-        about(results),
-        _table(results),
-        "\n".join(f"- {sentence}" for sentence in sentences),
-        f"![{planned.task.name}: test {planned.metric} of every seed, cell by cell]({planned.task.name}.png)",
+def report_of(
+    results: Sequence[TaskResults], runs: pandas.DataFrame, reference: str, settings: str, out: Path
+) -> Report:
+    """Return the report of all tasks, a row of `runs` for each run; the figures lie in `out`."""
+    counts = Counter(runs["status"])
+    sections = [
+        _section(task, kind, reference, out)
+        for kind in _GROUPS
+        for task in results
+        if task.reference.planned.data_kind == kind
     ]
+    shown = runs.drop(columns=["data_sha256", "error"])
+    every_run = Table.of("runs", "Every run; the file has every digit.", shown)
+    return Report(
+        title=_TITLE,
+        question="What does a quantum hidden state buy, against recurrent cells of the same size?",
+        facts=_facts(results, out),
+        sections=[*sections, Section("How to read it, and every run", [_plain(_READING)], tables=[every_run])],
+        unfinished=_unfinished(results),
+        settings=settings.strip(),
+        complete="Every run that was planned is done.",
+        counts=[("runs", len(runs)), *((status, counts[status]) for status in (DONE, FAILED, MISSING))],
+    )
+
+
+def _section(task: TaskResults, kind: str, reference: str, out: Path) -> Section:
+    """Return what is said of one task, with table and figure, and the runs behind it."""
+    name, svg = task.task.name, out / f"{task.task.name}.svg"
+    table = pandas.DataFrame([_cells(cell, task) for cell in task.cells])
+    metric = task.metric.replace("_", " ")
+    caption = f"Test {metric} of every seed, cell by cell, from the lowest to the highest, and the mean."
+    csv = _runs_of(task).to_csv(index=False)
+    return Section(
+        name,
+        [about(task)],
+        verdict(task, reference),
+        [Table.of(f"{name}_table", "Cell by cell; how to read it stands below.", table)],
+        [Picture(name, caption, svg.read_text(), csv)] if svg.exists() else [],
+        _GROUPS[kind],
+    )
+
+
+def _facts(results: Sequence[TaskResults], out: Path) -> list[tuple[str, str]]:
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    envs = [row.env for task in results for row in task.rows if row.status == DONE]
+    data = [(task.task.name, task.reference.planned) for task in results]
+    return [
+        ("written", f"{now} by `{read_study(out).get('command', 'unknown')}`"),
+        *origin_of(envs, "runs"),
+        *((f"data of {name}", f"{planned.data_kind}, sha256 `{planned.data_sha256}`") for name, planned in data),
+    ]
+
+
+def _runs_of(task: TaskResults) -> pandas.DataFrame:
+    return pandas.DataFrame([row.flat() for row in task.rows])
 
 
 def about(results: TaskResults) -> str:
@@ -149,48 +198,30 @@ def _by(cell: CellSummary, metric: str, word: str) -> str:
     )
 
 
-def _table(results: TaskResults) -> str:
-    headings, rows = table_of(results)
-    left = {"cell", "data", "width", "by seed"}
-    rule = [":--" if heading in left else "--:" for heading in headings]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (headings, rule, *rows))
-
-
-def table_of(results: TaskResults) -> tuple[list[str], list[list[str]]]:
-    """Return headings and rows of the table of one task."""
-    further = list(results.task.further)
-    reference = results.reference.planned.cell.name
-    headings = [
-        "cell", "data", "width", "embedding", "cell parameters", "deviation", "head", "total",
-        f"{results.metric}, mean ± std", "seeds", *further, f"difference to {reference}", "by seed", "Cliff's δ", "p",
-        "training s", "inference ms/sample", "memory MiB",
-    ]  # fmt: skip
-    return headings, [_cells(cell, further) for cell in results.cells]
-
-
-def _cells(cell: CellSummary, further: Sequence[str]) -> list[str]:
+def _cells(cell: CellSummary, task: TaskResults) -> dict[str, str]:
+    """Return one row of the table of a task, by heading."""
     planned, comparison = cell.planned, cell.comparison
     memory = cell.mean("peak_memory_bytes")
-    return [
-        planned.cell.name,
-        planned.data_kind,
-        planned.width.replace("_", " ") or "–",
-        _number(planned.counts.get("embedding", 0), "d"),
-        _number(planned.counts["cell"], "d"),
-        "not matched" if planned.deviation is None else f"{100 * planned.deviation:+.1f} %",
-        _number(planned.counts["head"], "d"),
-        _number(planned.counts["total"], "d"),
-        _spread(cell.statistics()),
-        str(len(cell.values)),
-        *(_spread(cell.statistics(name)) for name in further),
-        _number(comparison.mean if comparison else None, "+.4f"),
-        ", ".join(f"{difference:+.4f}" for difference in comparison.differences.values()) if comparison else "–",
-        _number(comparison.delta if comparison else None, "+.2f"),
-        _number(comparison.p_value if comparison else None, ".3f"),
-        _number(cell.mean("seconds"), ".1f"),
-        _number(cell.mean("inference_ms_per_sample"), ".3f"),
-        _number(None if memory is None else memory / 2**20, ".0f"),
-    ]
+    return {
+        "cell": planned.cell.name,
+        "data": planned.data_kind,
+        "width": planned.width.replace("_", " ") or "–",
+        "embedding": _number(planned.counts.get("embedding", 0), "d"),
+        "cell parameters": _number(planned.counts["cell"], "d"),
+        "deviation": "not matched" if planned.deviation is None else f"{100 * planned.deviation:+.1f} %",
+        "head": _number(planned.counts["head"], "d"),
+        "total": _number(planned.counts["total"], "d"),
+        f"{task.metric}, mean ± std": _spread(cell.statistics()),
+        "seeds": str(len(cell.values)),
+        **{name: _spread(cell.statistics(name)) for name in task.task.further},
+        f"difference to {task.reference.planned.cell.name}": _number(comparison.mean if comparison else None, "+.4f"),
+        "by seed": ", ".join(f"{value:+.4f}" for value in comparison.differences.values()) if comparison else "–",
+        "Cliff's δ": _number(comparison.delta if comparison else None, "+.2f"),
+        "p": _number(comparison.p_value if comparison else None, ".3f"),
+        "training s": _number(cell.mean("seconds"), ".1f"),
+        "inference ms/sample": _number(cell.mean("inference_ms_per_sample"), ".3f"),
+        "memory MiB": _number(None if memory is None else memory / 2**20, ".0f"),
+    }
 
 
 def _spread(statistics: tuple[float, float | None] | None) -> str:
@@ -204,26 +235,23 @@ def _number(value: float | None, form: str) -> str:
     return "–" if value is None else f"{value:{form}}"
 
 
-def unfinished(results: Sequence[TaskResults]) -> list[tuple[str, str, str]]:
-    """Return every run without a result: what it is, its status, and why."""
-    lines = [
-        (f"{row.planned.task.name}, {row.planned.cell.name}, seed {row.seed}", row.status, row.error or "missing")
+def _unfinished(results: Sequence[TaskResults]) -> list[Unfinished]:
+    """Return every run without a result, and every cell that was refused, and why."""
+    runs = [
+        Unfinished(
+            f"{row.planned.task.name}, {row.planned.cell.name}, seed {row.seed}", row.status, row.error or MISSING
+        )
         for task in results
         for row in task.rows
-        if row.status != "done"
+        if row.status != DONE
     ]
-    return lines + [
-        (f"{refused.task.name}, {refused.cell.name}", "refused", f"refused before it started: {refused.error}")
+    return runs + [
+        Unfinished(f"{cell.task.name}, {cell.cell.name}", "refused", f"refused before it started: {cell.error}")
         for task in results
-        for refused in task.refused
+        for cell in task.refused
     ]
 
 
-def _unfinished(results: Sequence[TaskResults]) -> list[str]:
-    """List every run without a result, and why."""
-    lines = [f"- {what}: {why}" for what, _, why in unfinished(results)]
-    return ["## Runs without a result", "\n".join(lines) if lines else "None: every run that was planned is done."]
-
-
-def _settings(settings: str) -> list[str]:
-    return ["## Settings of the study", f"```yaml\n{settings.strip()}\n```"]
+def _plain(markdown: str) -> str:
+    """Return a paragraph without marks of emphasis."""
+    return " ".join(markdown.replace("*", "").split())

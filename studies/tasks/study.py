@@ -1,12 +1,12 @@
-"""A study of tasks from plan to report."""
+"""`tnqrnn study tasks`: every task with every cell and seed at equal parameter counts, from plan to report."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import yaml
 from rich.box import SIMPLE_HEAD
@@ -14,77 +14,100 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from studies.engine.execute import Execution
-from studies.engine.progress import follow
-from studies.report.pages import write_report as write_page
-from studies.tasks.grid import Grid
-from studies.tasks.page import page_of
+from studies.engine.command import Command
+from studies.engine.job import Job
+from studies.tasks.grid import Grid, as_yaml
 from studies.tasks.plan import PlannedCell, PlannedRun, RefusedCell, plan_task
-from studies.tasks.report import write_report
+from studies.tasks.report import write_results
 from studies.tasks.results import read_task
 
 
+class Tasks(Command):
+    """Every task with every cell."""
+
+    name, version = "tasks", 1
+    preload = ("studies.engine.warm",)
+    threads = 1  # however many run at a time: with more, torch would sum in another order
+    conf = Path(__file__).parents[1] / "conf" / "tasks.yaml"
+    description = (
+        "Train every task with every cell and seed at equal parameter counts, and write one table and one figure per "
+        "task. What is done already is not done again: the same command given once more goes on where it was stopped, "
+        "and tries failed runs again. Exit code 1 if a run failed or is missing."
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--tasks", nargs="+", metavar="NAME", help="only these tasks of the file")
+        parser.add_argument("--cells", nargs="+", metavar="NAME", help="only these cells, and the reference")
+        parser.add_argument("--jobs", type=int, default=2, help="runs at a time, each on one thread (%(default)s)")
+
+    def plan(self, given: argparse.Namespace) -> Plan:
+        return Plan.of(Grid.read(given.conf).select(given.tasks, given.cells, given.seeds), given.out)
+
+    def plan_again(self, content: Mapping[str, Any], out: Path) -> Plan:
+        given = self.parser().parse_args(content["argv"])
+        grid = Grid.of(yaml.safe_load(content["grid"]), f"{out}/study.json")
+        return Plan.of(grid.select(given.tasks, given.cells, given.seeds), out)
+
+
 @dataclass(frozen=True)
-class StudyOfTasks:
+class Plan:
     """A grid, the folder `out`, and by task the plan of every cell, the reference first."""
 
     grid: Grid
     out: Path
-    plans: dict[str, list[PlannedCell | RefusedCell]]
+    cells: Mapping[str, Sequence[PlannedCell | RefusedCell]]
 
     @classmethod
-    def planned(cls, grid: Grid, out: Path, console: Console) -> Self:
-        """Return the study of a grid; refuses a task that cannot be prepared. Writes nothing."""
-        plans: dict[str, list[PlannedCell | RefusedCell]] = {name: [] for name in grid.tasks}
+    def of(cls, grid: Grid, out: Path) -> Plan:
+        """Return the plan of a grid; refuses a task that cannot be prepared. Writes nothing."""
+        cells: dict[str, list[PlannedCell | RefusedCell]] = {name: [] for name in grid.tasks}
         steps = (plan for task in grid.tasks.values() for plan in plan_task(grid, task, out / "runs"))
         total = len(grid.tasks) * len(grid.cells)
-        for plan in track(steps, "matching parameters", total, console=console, transient=True):
-            plans[plan.task.name].append(plan)
-        return cls(grid, out, plans)
+        for plan in track(steps, "matching parameters", total, transient=True):
+            cells[plan.task.name].append(plan)
+        return cls(grid, out, cells)
 
     @property
     def runs(self) -> list[PlannedRun]:
         """All runs, seed by seed, so that a study that is stopped has whole tables of fewer seeds."""
-        return [plan.run(seed) for seed in self.grid.seeds for plan in self._planned()]
+        planned = [plan for plans in self.cells.values() for plan in plans if isinstance(plan, PlannedCell)]
+        return [plan.run(seed) for seed in self.grid.seeds for plan in planned]
 
-    def unfinished(self) -> str:
-        """Say how many runs and cells have no result; empty if all have."""
-        runs = sum(not run.directory.is_done() for run in self.runs)
-        refused = sum(isinstance(plan, RefusedCell) for plans in self.plans.values() for plan in plans)
-        return f"runs: {runs}, refused cells: {refused}" if runs or refused else ""
+    @property
+    def what(self) -> str:
+        """How many runs there are."""
+        return f"{len(self.runs)} runs"
 
-    def show(self, console: Console) -> None:
+    def show(self, at_a_time: int, console: Console) -> None:
         """Print every cell of every task with its parameters, and what is done of every seed."""
-        for name, plans in self.plans.items():
+        for name, plans in self.cells.items():
             console.print(_plan_table(name, plans, self.grid, self.out))
         done = sum(run.directory.is_done() for run in self.runs)
         console.print(f"{len(self.runs)} runs, {done} done, {len(self.runs) - done} to do")
 
-    def carry_out(self, jobs: int, console: Console, executor: str = "local", **options: Any) -> None:
-        """Carry out the runs that have no result, `jobs` at a time, and say how it goes.
+    def as_yaml(self) -> str:
+        """Return the whole grid; what is selected of it stands on the command line."""
+        return as_yaml(self.grid.whole)
 
-        `executor` and its options: see `Execution`.
-        """
-        left = [run for run in self.runs if not run.directory.is_done()]
-        console.print(f"{len(self.runs)} runs, {len(self.runs) - len(left)} done already, {jobs} at a time")
-        # One thread each, however many run at a time: with more, torch would sum in another order.
-        execution = Execution(self.out / "workers", jobs, executor, threads=1, options=options)
-        follow(execution, [run.job(self.out) for run in left], console)
+    def jobs(self, origin: Mapping[str, Any]) -> list[Job]:
+        """Return the runs that have no result; each writes its own origin."""
+        return [run.job(self.out) for run in self.runs if not run.directory.is_done()]
 
-    def report(self, command: str) -> list[Path]:
-        """Write the report of what is done so far and return its files; `command` is what was asked for."""
-        results = [read_task(self.grid, plans, self.out) for plans in self.plans.values()]
-        asked = {name: value for name, value in asdict(self.grid).items() if name != "every_cell"}
-        settings = yaml.safe_dump(asked, sort_keys=False, default_flow_style=None, width=110)
-        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-        written = write_report(results, self.grid.reference, command, now, settings, self.out)
-        return [
-            *written,
-            *write_page(page_of(results, self.grid.reference, command, now, settings, self.out), self.out),
-        ]
+    def write(self) -> list[Path]:
+        """Write the report of what is done so far and return its files."""
+        results = [read_task(self.grid, plans, self.out) for plans in self.cells.values()]
+        return write_results(results, self.grid.reference, self.grid.selected_as_yaml(), self.out)
 
-    def _planned(self) -> list[PlannedCell]:
-        return [plan for plans in self.plans.values() for plan in plans if isinstance(plan, PlannedCell)]
+    def unfinished(self) -> str:
+        """Say how many runs and cells have no result."""
+        runs = sum(not run.directory.is_done() for run in self.runs)
+        refused = sum(isinstance(plan, RefusedCell) for plans in self.cells.values() for plan in plans)
+        if not runs and not refused:
+            return ""
+        return (
+            f"not everything was done, some is without a result (runs: {runs}, refused cells: {refused}); "
+            f"{self.out / 'results.md'} says why, and the same command tries it again."
+        )
 
 
 def _plan_table(name: str, plans: Sequence[PlannedCell | RefusedCell], grid: Grid, out: Path) -> Table:
@@ -92,12 +115,11 @@ def _plan_table(name: str, plans: Sequence[PlannedCell | RefusedCell], grid: Gri
     for heading in ("cell", "width", "embedding", "cell ", "deviation", "head", "seeds", "runs"):
         table.add_column(heading, justify="right" if heading in ("embedding", "cell ", "deviation", "head") else "left")
     for plan in plans:
-        table.add_row(*(_refused_cells(plan) if isinstance(plan, RefusedCell) else _plan_cells(plan, grid, out)))
+        if isinstance(plan, RefusedCell):
+            table.add_row(plan.cell.name, *[""] * 5, "refused", plan.error)
+        else:
+            table.add_row(*_plan_cells(plan, grid, out))
     return table
-
-
-def _refused_cells(plan: RefusedCell) -> list[str]:
-    return [plan.cell.name, "", "", "", "", "", "refused", plan.error]
 
 
 def _plan_cells(plan: PlannedCell, grid: Grid, out: Path) -> list[str]:
@@ -119,3 +141,6 @@ def _state(run: PlannedRun, out: Path) -> str:
     if run.directory.is_done():
         return "done"
     return "failed" if run.read_error(out) else "to do"
+
+
+STUDY = Tasks()

@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas
 import pytest
 
-from studies.engine.command import run_study
 from tests.slurm.onebox import OneBox, wait_until
 from tests.studies.engine.squares.command import STUDY
 
@@ -31,7 +30,7 @@ def test_two_preempted_and_one_failing(onebox: OneBox, tmp_path: Path, monkeypat
         monkeypatch.setenv(name, onebox.environment[name])
     out = tmp_path / "study"
     with ThreadPoolExecutor(1) as pool:
-        study = pool.submit(run_study, STUDY, [*EIGHT_CELLS, "--out", str(out)])
+        study = pool.submit(STUDY.main, [*EIGHT_CELLS, "--out", str(out)])
         wait_until(lambda: len(under_way(out)) == 2 or study.done(), 400, "two cells under way")
         preempted = under_way(out)
         assert len(preempted) == 2
@@ -58,7 +57,7 @@ def test_what_slurm_does_not_take_is_refused(
     for name in ("SLURM_CONF", "PATH"):
         monkeypatch.setenv(name, onebox.environment[name])
     asked = [*EIGHT_CELLS, "--slurm", "partition=nowhere", "--out", str(tmp_path)]
-    assert run_study(STUDY, asked) == 2
+    assert STUDY.main(asked) == 2
     told = capsys.readouterr().err.splitlines()[-1]
     assert told.startswith("study: SLURM does not take the jobs (sbatch: error: ")
     assert told.endswith("see --slurm.")

@@ -14,7 +14,6 @@ import pandas
 import psutil
 import pytest
 
-from studies.engine.command import run_study
 from tests.studies.engine.squares.command import STUDY
 
 GRID = ["--number", *(str(number) for number in range(1, 9)), "--pause", "0.3"]
@@ -44,7 +43,7 @@ def killed(out: Path, patience: float) -> list[psutil.Process]:
 
 
 def kill_and_compare(tmp_path: Path, kills: int) -> None:
-    assert run_study(STUDY, ["--out", str(tmp_path / "alone"), "--executor", "debug", "--jobs", "1", *GRID]) == 0
+    assert STUDY.main(["--out", str(tmp_path / "alone"), "--executor", "debug", "--jobs", "1", *GRID]) == 0
     out, moments = tmp_path / "out", random.Random(0)
     started = [process for _ in range(kills) for process in killed(out, moments.uniform(0, 1))]
     assert started

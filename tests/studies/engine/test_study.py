@@ -11,9 +11,7 @@ import pandas
 import pytest
 
 from studies.engine import execute, progress
-from studies.engine.command import run_study
 from studies.engine.job import Job
-from studies.engine.results import write_again
 from tests.studies.engine.squares.command import STUDY
 
 # In this process: what is under test is not the processes, and imports take seconds.
@@ -21,7 +19,7 @@ HERE = ["--executor", "debug", "--jobs", "1"]
 
 
 def run(out: Path, *argv: str) -> int:
-    return run_study(STUDY, ["--out", str(out), *argv])
+    return STUDY.main(["--out", str(out), *argv])
 
 
 def cells(out: Path) -> pandas.DataFrame:
@@ -176,7 +174,7 @@ def test_a_report_is_written_again_from_the_folder_alone(whole: Path) -> None:
     before = {name: (whole / name).read_bytes() for name in ("cells.csv", "report.html", "report.md", "squares.svg")}
     for name in before:
         (whole / name).unlink()
-    write_again(STUDY, whole)
+    STUDY.write_again(whole)
     assert {name: (whole / name).read_bytes() for name in before} == before
 
 

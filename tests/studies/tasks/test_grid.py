@@ -10,8 +10,8 @@ import yaml
 from backends.errors import InvalidInput
 from lightning_modules.cli.command_line import find_config, read_config
 from lightning_modules.tasks.registry import TASKS
-from studies.tasks.command import _DEFAULTS
 from studies.tasks.grid import Grid
+from studies.tasks.study import STUDY
 from tnqrnn.__main__ import main
 from tnqrnn.cells import CELLS
 
@@ -19,7 +19,7 @@ MINIMAL = {"seeds": [0], "tasks": {"digits": None}, "cells": {"qrnn": None}}
 
 
 def test_the_shipped_grid_has_every_task_and_every_cell() -> None:
-    grid = Grid.read(_DEFAULTS)
+    grid = Grid.read(STUDY.conf)
     # MNIST has to be downloaded first, and the study is to run anywhere.
     assert {read_config(find_config(task.config))["task"] for task in grid.tasks.values()} == set(TASKS) - {"mnist"}
     assert {cell.cell for cell in grid.cells.values()} == set(CELLS)
@@ -27,11 +27,11 @@ def test_the_shipped_grid_has_every_task_and_every_cell() -> None:
 
 
 def test_a_selection_keeps_the_reference_and_the_order() -> None:
-    grid = Grid.read(_DEFAULTS).select(["copying", "digits"], ["lstm"], ["7", "8"])
+    grid = Grid.read(STUDY.conf).select(["copying", "digits"], ["lstm"], ["7", "8"])
     assert list(grid.tasks) == ["digits", "copying"]
     assert list(grid.cells) == ["qrnn", "lstm"]
     assert grid.seeds == [7, 8]
-    assert set(grid.every_cell) == set(Grid.read(_DEFAULTS).cells)
+    assert set(grid.every_cell) == set(Grid.read(STUDY.conf).cells)
 
 
 def test_the_more_special_setting_wins(tmp_path: Path) -> None:
