@@ -9,8 +9,7 @@ from typing import Any
 
 from studies.engine.study import Study
 from studies.entanglement.figures import figures
-from studies.entanglement.measure import measure
-from studies.entanglement.price import price
+from studies.entanglement.measure import measure, price
 
 _OF_A_TRAINING = ("config", "n_qubits", "epochs", "flags")
 

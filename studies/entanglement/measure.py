@@ -11,15 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backends.errors import require_positive_int
 from lightning_modules.tasks.trained_run import TrainedRun
-from studies.entanglement.observe import observe, time_labels, watched_cell
+from studies.engine.study import Price
+from studies.entanglement.observe import WHO, observe, time_labels, watched_cell
 from studies.entanglement.progress import read_epochs
 from studies.evaluation import evaluated, features, first_sequences
 from studies.fresh_folder import beside
-from studies.training import facts, trained
+from studies.training import PROCESS_BYTES, facts, trained, training_price
 
 EPOCHS = "epochs.jsonl"
 TRAINING = ("config", "n_qubits", "epochs", "flags", "checkpoint")  # settings that say which model it is
+_READING_SECONDS = 15.0  # imports, the test set, and the readings of the state
 
 
 def measure(settings: Mapping[str, Any], seed: int, folder: Path) -> dict[str, Any]:
@@ -57,6 +60,18 @@ def measure(settings: Mapping[str, Any], seed: int, folder: Path) -> dict[str, A
         "entropy_middle": float(seen.entropy[:, :, middle].nanmean()),
         "entropy_largest": float(seen.entropy.nan_to_num(0).amax((1, 2)).mean()),
     }
+
+
+def price(settings: Mapping[str, Any]) -> Price:
+    """Return the seconds and bytes of a cell; refuses what cannot be meant."""
+    for name in ("samples", "shown"):
+        require_positive_int(WHO, name, settings[name])
+    if settings["checkpoint"] is not None:
+        watched_cell(TrainedRun.of(Path(settings["checkpoint"])).model())
+        return Price(_READING_SECONDS, PROCESS_BYTES)
+    require_positive_int(WHO, "epochs", settings["epochs"])
+    found = training_price(settings, watched_cell)
+    return Price(found.seconds + _READING_SECONDS, found.bytes)
 
 
 def _run(settings: Mapping[str, Any], seed: int, folder: Path) -> TrainedRun:

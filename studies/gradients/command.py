@@ -15,8 +15,7 @@ from studies.arguments import Parser
 from studies.engine.study import Study
 from studies.fresh_folder import fresh_folder
 from studies.gradients.figures import figures
-from studies.gradients.measure import measure
-from studies.gradients.price import price
+from studies.gradients.measure import measure, price
 from tnqrnn.cells import CELLS
 
 DESCRIPTION = """Norm of the gradient of a loss in the hidden state of every timestep, for one or more cells of a

@@ -18,11 +18,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from backends.errors import InvalidInput, require_choice, require_positive_int
+from studies.engine.study import Price
 from studies.fits import slope
 from studies.gradients.norms import norms_and_gradients, unrolled
 from tnqrnn.cells import CELLS, create_cell
 from tnqrnn.recurrence import QuantumRecurrence
 
+WHO = "study gradients"
+_STEP_SECONDS, _PER_AMPLITUDE = 2e-3, 2e-9
+_PROCESS_BYTES = 500 * 2**20
 # Parameters that are angles of the circuit, the same at every timestep: arXiv:1803.11173 speaks of their derivatives.
 _ANGLES = ("cell.controller.output.bias", "cell.theta")
 
@@ -55,6 +60,24 @@ def measure(settings: Mapping[str, Any], seed: int, folder: Path) -> dict[str, A
         "last": math.exp(logs[-1]) if len(logs) else None,
         "per_timestep": math.exp(-slope(steps, logs)) if len(logs) > 1 else None,
     }
+
+
+def price(settings: Mapping[str, Any]) -> Price:
+    """Return the seconds and bytes of a cell; refuses what cannot be meant."""
+    require_choice(WHO, "cell", settings["cell"], CELLS)
+    for name in ("n_qubits", "timesteps", "features"):
+        require_positive_int(WHO, name, settings[name])
+    if require_positive_int(WHO, "initialisations", settings["initialisations"]) < 2:
+        raise InvalidInput(f"{WHO}: initialisations must be at least 2, as one has no variance.")
+    steps, seconds, stored = settings["timesteps"], _STEP_SECONDS, 0
+    cell = build(settings)
+    if not any(weight.requires_grad for weight in cell.parameters()):
+        raise InvalidInput(f"{WHO}: a cell {settings['cell']!r} is not trained, so it has no gradient; leave it out.")
+    if isinstance(cell, QuantumRecurrence):
+        amplitudes = 1 << settings["n_qubits"]
+        seconds += 8 * len(cell.cell.circuit) * amplitudes * _PER_AMPLITUDE
+        stored = 3 * steps * 16 * amplitudes
+    return Price(1 + settings["initialisations"] * steps * seconds, _PROCESS_BYTES + stored)
 
 
 def build(settings: Mapping[str, Any]) -> nn.Module:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from studies.engine.study import Study
 from studies.noise.figures import figures
-from studies.noise.measure import measure
-from studies.noise.price import price
+from studies.noise.measure import measure, price
 
 STUDY = Study(
     "noise",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from studies.engine.study import Study
 from studies.truncation.figures import figures
-from studies.truncation.measure import measure
-from studies.truncation.price import price
+from studies.truncation.measure import measure, price
 
 STUDY = Study(
     "truncation",

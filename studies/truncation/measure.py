@@ -15,10 +15,12 @@ import torch
 from torch import Tensor
 
 from backends import State
+from backends.errors import InvalidInput, require_positive_int
 from lightning_modules.tasks.task import SequenceTask
 from studies.compare.measure import Deviation, closed_loop, deviation, open_loop
+from studies.engine.study import Price
 from studies.evaluation import evaluated, features, first_sequences, require_qrnn
-from studies.training import facts, trained
+from studies.training import facts, trained, training_price
 from tnqrnn import QRNNCell
 
 WHO = "study truncation"
@@ -56,6 +58,23 @@ def measure(settings: Mapping[str, Any], seed: int, folder: Path) -> dict[str, A
     written |= {"bonds": np.array(settings["tested_with"]), "exact": np.array([metric, loss])}
     np.savez(folder / "arrays.npz", rank_exact=effective_ranks(cell, reference.states).numpy(), **written)
     return {**facts(run), "metric_name": run.task.headline, "metric_exact": metric, "loss_exact": loss, **errors}
+
+
+def price(settings: Mapping[str, Any]) -> Price:
+    """Return the seconds and bytes of a cell; refuses what cannot be meant."""
+    for name in ("epochs", "samples"):
+        require_positive_int(WHO, name, settings[name])
+    bonds = settings["tested_with"]
+    if not bonds:
+        raise InvalidInput(f"{WHO}: tested_with is empty; give bond dimensions such as '[1, 2, 4]'.")
+    for bond in bonds:
+        require_positive_int(WHO, "tested_with", bond)
+    if settings["trained_with"] is not None:
+        require_positive_int(WHO, "trained_with (or null: exactly)", settings["trained_with"])
+    # Beside the test, every bond is measured on a batch twice: readouts fed back, and driven by the exact angles.
+    return training_price(
+        settings, studied_cell, trained_with=[settings["trained_with"]], tested_with=[None, *bonds, *bonds]
+    )
 
 
 @torch.no_grad()
