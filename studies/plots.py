@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from studies.engine.drawing import Drawn, drawing
 from studies.style import EXACT, look
 
-DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)))
+DASHES = ("-", "--", "-.", ":")
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class Album:
             beside(axes)
 
 
-def style_of(index: int) -> dict[str, Any]:
+def style_of(index: int, dashes: Sequence[Any] = DASHES) -> dict[str, Any]:
     """Return colour, marker and dash of the line number `index`."""
-    return {**look(index), "linestyle": DASHES[index % len(DASHES)]}
+    return {**look(index), "linestyle": dashes[index % len(dashes)]}
 
 
 def beside(axes: Axes) -> None:
@@ -81,7 +81,7 @@ def line_over_seeds(axes: Axes, rows: pandas.DataFrame, x: str, y: str, *, shift
         axes.errorbar(found.index.to_numpy(float) * shift, found["mean"], found["std"], capsize=3, **style)
 
 
-def long_table(values: Any, value: str, **axes: Sequence[Any]) -> pandas.DataFrame:
+def long_table(values: Any, value: str, **axes: Iterable[Any]) -> pandas.DataFrame:
     """Return an array as a table of one row per number, in double precision, with its place along every axis."""
     places = pandas.MultiIndex.from_product(list(axes.values()), names=list(axes))
     return pandas.Series(np.ravel(np.asarray(values, float)), places, name=value).reset_index()

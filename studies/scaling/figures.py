@@ -8,20 +8,23 @@ from typing import Any
 
 import pandas
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter, NullLocator, ScalarFormatter
 
-from studies.engine.drawing import Drawn, drawing, seeds_in, tabulated
-from studies.scaling import planes
+from studies.engine.drawing import Drawn, seeds_in, tabulated
+from studies.plots import Album, beside, key, style_of
 from studies.scaling.fits import Crossover, break_even, crossovers, exponents, medians
-from studies.scaling.lines import label_of, lines_of, qubit_axis, style_of
-from studies.style import COLOURS, EXACT
+from studies.scaling.planes import draw_plane
+from studies.style import COLOURS
 
-_PARTS = {"forward_seconds": "forward", "backward_seconds": "backward", "readout_seconds": "readout, all timesteps"}
-_ROUNDING = 1e-8
 ERRORS = {
     "exact.infidelity": "infidelity at the last timestep\n1 − |⟨exact|MPS⟩|² (no unit)",
     "exact.readout_rms_closed": "rms readout error, fed back\n|z − z_exact| (no unit)",
     "exact.gradient_cosine": "distance of gradients\n1 − cosine (no unit)",
 }
+_PARTS = {"forward_seconds": "forward", "backward_seconds": "backward", "readout_seconds": "readout, all timesteps"}
+_ROUNDING = 1e-8
+_DASHES = ("-", "--", "-.", (0, (1, 1)))
+_MEDIAN = "median over the seeds, bars from lowest to highest"
 
 
 def figures(table: pandas.DataFrame, out: Path) -> list[Drawn]:
@@ -31,86 +34,76 @@ def figures(table: pandas.DataFrame, out: Path) -> list[Drawn]:
     for (topology, layers), part in parts:
         if (part["status"] == "done").any():
             suffix = f"_{topology}_{layers}" if len(parts) > 1 else ""
-            _Set(part, out, drawn, suffix, f"{topology}, {layers} layer{'s' if layers > 1 else ''}").draw()
+            title = f"{topology}, {layers} layer{'s' if layers > 1 else ''}"
+            _Set(part, Album(out, seeds_in(part), drawn), suffix, title).draw()
     return drawn
 
 
 class _Set:
     """The figures of one circuit family."""
 
-    def __init__(self, table: pandas.DataFrame, out: Path, drawn: list[Drawn], suffix: str, title: str) -> None:
-        self._table, self._out, self._drawn, self._suffix = table, out, drawn, suffix
-        first = table[table["status"] == "done"].iloc[0]
+    def __init__(self, table: pandas.DataFrame, album: Album, suffix: str, family: str) -> None:
+        self._table, self._album, self._suffix = table, album, suffix
+        self._done = table[table["status"] == "done"]
+        first = self._done.iloc[0]
         about = f"{first['config']}, {first['timesteps']:.0f} timesteps, batch {first['batch']}"
-        self._about = f"{title}; {about}; {seeds_in(table)}"
-        self._title = title
+        self._about = f"{family}; {about}; {album.seeds}"
+        self._title = f"{family}, {album.seeds}"
 
     def draw(self) -> None:
         self._cost("step_seconds", "time", "training step, forward and backward (s)", 1.0)
         self._parts()
         self._cost("peak_bytes", "memory", "peak memory of a training step (MiB)", 2**20)
-        crossed = pandas.DataFrame([vars(crossover) for crossover in crossovers(self._table)])
         if (self._table["backend"] == "mps").any():
-            planes.draw_plane(self._drawn, self._out, f"scaling_plane{self._suffix}", self._table, self._about)
-        if "exact.infidelity" in self._table and self._table["exact.infidelity"].notna().any():
+            draw_plane(self._album, f"scaling_plane{self._suffix}", self._table, self._about)
+        if self._has("exact.infidelity"):
             self._errors()
-        if "metric" in self._table and self._table["metric"].notna().any():
+        if self._has("metric"):
             self._metric()
-        fitted = exponents(self._table)
-        if not fitted.empty:
-            caption = "Exponents k, fitted seed by seed to the measured cells; from three sizes on."
-            tabulated(self._drawn, self._out, f"scaling_exponents{self._suffix}", caption, fitted)
-        if not crossed.empty:
-            caption = (
-                "Between which measured sizes a training step on the MPS becomes faster than on the statevector: with "
-                "every seed, not in the median alone. Where the ranges over the seeds overlap, the two are not "
-                "distinguishable."
-            )
-            tabulated(self._drawn, self._out, f"scaling_crossover{self._suffix}", caption, crossed)
+        self._tabulate(
+            "exponents",
+            exponents(self._table),
+            "Exponents k, fitted seed by seed to the measured cells; from three sizes on.",
+        )
+        self._tabulate(
+            "crossover",
+            pandas.DataFrame([vars(crossover) for crossover in crossovers(self._table)]),
+            "Between which measured sizes a training step on the MPS becomes faster than on the statevector: with "
+            "every seed, not in the median alone. Where the ranges over the seeds overlap, the two are not "
+            "distinguishable.",
+        )
+
+    def _has(self, column: str) -> bool:
+        return column in self._table and bool(self._table[column].notna().any())
+
+    def _name(self, what: str) -> str:
+        return f"scaling_{what}{self._suffix}"
+
+    def _tabulate(self, what: str, rows: pandas.DataFrame, caption: str) -> None:
+        if not rows.empty:
+            tabulated(self._album.drawn, self._album.out, self._name(what), caption, rows)
 
     def _cost(self, quantity: str, name: str, label: str, unit: float) -> None:
         data = medians(self._table, quantity)
-        excess = self._table[self._table["status"] == "over_budget"][
-            ["backend", "max_bond", "qubits"]
-        ].drop_duplicates()
+        over = self._table[self._table["status"] == "over_budget"]
+        excess = over[["backend", "max_bond", "qubits"]].drop_duplicates()
         caption = (
-            f"{label[0].upper()}{label[1:]} against qubits: median over the seeds, bars from lowest to highest. "
-            f"Crosses at the top: cells over budget, not measured. {self._about}."
+            f"{label[0].upper()}{label[1:]} against qubits: {_MEDIAN}. Crosses at the top: cells over budget, not "
+            f"measured. {self._about}."
         )
         behind = pandas.concat([data, excess.assign(seeds=0)])
-        with drawing(self._drawn, self._out, f"scaling_{name}{self._suffix}", caption, behind, width=7) as canvas:
+        with self._album.figure(self._name(name), caption, behind, width=7) as canvas:
             axes = canvas.add_subplot()
-            for index, (bond, line) in enumerate(lines_of(data)):
-                low, high = (line["median"] - line["low"]) / unit, (line["high"] - line["median"]) / unit
-                axes.errorbar(
-                    line["qubits"],
-                    line["median"] / unit,
-                    [low, high],
-                    capsize=2,
-                    label=label_of(bond),
-                    **style_of(index),
-                )
+            _ranges(axes, data, unit)
             if (data["median"] > 0).any():  # a tiny run may need no memory beyond that of the process
                 axes.set_yscale("log")
-            self._mark_excess(axes, data, excess)
+            _mark_excess(axes, data, excess)
             if quantity == "step_seconds":
                 self._mark_crossovers(axes, [bond for bond, _ in lines_of(data)])
             qubit_axis(axes, self._table)
             axes.set_ylabel(label)
-            room = 6 + 9 * len(lines_of(excess))  # points, for the crosses
-            axes.set_title(f"{self._title}, {seeds_in(self._table)}", pad=room)
-            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-
-    def _mark_excess(self, axes: Axes, data: pandas.DataFrame, excess: pandas.DataFrame) -> None:
-        """A cross above the axes for every size that was over budget, in the colour of its line."""
-        known = [bond for bond, _ in lines_of(data)]
-        for bond, cells in lines_of(excess):
-            index = known.index(bond) if bond in known else len(known)
-            height = 1.02 + 0.03 * index
-            style: Any = {"color": COLOURS[index % len(COLOURS)], "linestyle": "none", "marker": "x", "clip_on": False}
-            axes.plot(cells["qubits"], [height] * len(cells), transform=axes.get_xaxis_transform(), **style)
-        if not excess.empty:
-            axes.plot([], [], "x", color=EXACT, label="over budget")
+            axes.set_title(self._title, pad=6 + 9 * len(lines_of(excess)))  # points, room for the crosses
+            beside(axes)
 
     def _mark_crossovers(self, axes: Axes, bonds: Sequence[int | None]) -> None:
         """Shade where an MPS overtakes, and dot where it becomes fewer numbers than all amplitudes."""
@@ -118,7 +111,7 @@ class _Set:
             if bond is not None:
                 axes.axvline(break_even(bond), color=COLOURS[index % len(COLOURS)], linestyle=":", linewidth=1.2)
         if any(bond is not None for bond in bonds):
-            axes.plot([], [], ":", color=EXACT, linewidth=1.2, label="memory break-even\n(colour of its χ)")
+            key(axes, "memory break-even\n(colour of its χ)", ":", linewidth=1.2)
         for number, crossover in enumerate(crossovers(self._table)):
             if crossover.above is not None:
                 low = crossover.below or crossover.above
@@ -128,22 +121,21 @@ class _Set:
             axes.annotate(_note(crossover), place, xycoords="axes fraction", fontsize=8, bbox=behind)
 
     def _parts(self) -> None:
-        shown = lines_of(medians(self._table, "step_seconds"))
+        shown = [bond for bond, _ in lines_of(medians(self._table, "step_seconds"))]
         if not shown:
             return
-        chosen = {label_of(bond): bond for bond, _ in (shown[0], shown[-1])}
-        frames = [medians(self._table, part).assign(part=name) for part, name in _PARTS.items()]
-        data = pandas.concat(frames)
+        chosen = {label_of(bond): bond for bond in (shown[0], shown[-1])}
+        data = pandas.concat([medians(self._table, part).assign(part=name) for part, name in _PARTS.items()])
         caption = f"Where the time of a training step goes; the readouts are part of the forward. {self._about}."
-        with drawing(self._drawn, self._out, f"scaling_parts{self._suffix}", caption, data, width=7.5) as canvas:
+        with self._album.figure(self._name("parts"), caption, data, width=7.5) as canvas:
             panels = canvas.subplots(1, len(chosen), sharey=True, squeeze=False)[0]
             for axes, (label, bond) in zip(panels, chosen.items(), strict=True):
                 own = dict(lines_of(data))[bond]
                 for index, (name, line) in enumerate(own.groupby("part", sort=False)):
-                    axes.plot(line["qubits"], line["median"], label=name, **style_of(index))
+                    axes.plot(line["qubits"], line["median"], label=name, **style_of(index, _DASHES))
                 axes.set_yscale("log")
                 qubit_axis(axes, own)
-                axes.set_title(f"{label}, {seeds_in(self._table)}")
+                axes.set_title(f"{label}, {self._album.seeds}")
             panels[0].set_ylabel("seconds per training step")
             panels[0].legend()
 
@@ -155,47 +147,85 @@ class _Set:
             "Distance from the exact state with the same weights against the bond dimension: median over the seeds; "
             f"below {_ROUNDING:g} is rounding. Dotted: the bound that the state itself reports. {self._about}."
         )
-        with drawing(
-            self._drawn, self._out, f"scaling_errors{self._suffix}", caption, data[columns], width=10, height=3.6
-        ) as canvas:
+        bonds = sorted(data["max_bond"].unique())
+        with self._album.figure(self._name("errors"), caption, data[columns], width=10, height=3.6) as canvas:
             panels = canvas.subplots(1, 3)
             for axes, (quantity, label) in zip(panels, ERRORS.items(), strict=True):
                 for index, (n, part) in enumerate(data.groupby("qubits")):
-                    line = part.groupby("max_bond").median(numeric_only=True)
-                    axes.plot(line.index, line[quantity].clip(lower=_ROUNDING), label=f"{n} qubits", **style_of(index))
+                    line = part.groupby("max_bond").median(numeric_only=True).clip(lower=_ROUNDING)
+                    style = style_of(index, _DASHES)
+                    axes.plot(line.index, line[quantity], label=f"{n} qubits", **style)
                     if quantity == "exact.infidelity":
-                        bound = line["exact.infidelity_bound"].clip(lower=_ROUNDING)
-                        axes.plot(line.index, bound, **{**style_of(index), "linestyle": ":", "markerfacecolor": "none"})
+                        style |= {"linestyle": ":", "markerfacecolor": "none"}
+                        axes.plot(line.index, line["exact.infidelity_bound"], **style)
                 axes.set_yscale("log")
                 axes.set_xscale("log", base=2)
-                axes.set_xticks(bonds := sorted(data["max_bond"].unique()), [f"{bond:g}" for bond in bonds])
-                axes.set_xlabel("bond dimension χ")
-                axes.set_ylabel(label)
-            panels[1].set_title(f"{self._title}, {seeds_in(self._table)}")
-            panels[2].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+                axes.set_xticks(bonds, [f"{bond:g}" for bond in bonds])
+                axes.set(xlabel="bond dimension χ", ylabel=label)
+            panels[1].set_title(self._title)
+            beside(panels[2])
 
     def _metric(self) -> None:
-        done = self._table[self._table["metric"].notna()]
-        name, steps = done.iloc[0]["metric_name"], done.iloc[0]["steps"]
+        first = self._table[self._table["metric"].notna()].iloc[0]
+        name, steps = first["metric_name"], first["steps"]
         data = medians(self._table, "metric")
         caption = (
             f"Test {name} after {steps} training steps from the task's own start, a fixed budget, far from the end "
-            f"of learning: median over the seeds, bars from lowest to highest. {self._about}."
+            f"of learning: {_MEDIAN}. {self._about}."
         )
-        with drawing(self._drawn, self._out, f"scaling_metric{self._suffix}", caption, data, width=7) as canvas:
+        with self._album.figure(self._name("metric"), caption, data, width=7) as canvas:
             axes = canvas.add_subplot()
-            lines = lines_of(data)
-            for index, (bond, line) in enumerate(lines):
-                # Shifted a little, so that points on top of each other stay apart.
-                shift = 1 + 0.012 * (index - (len(lines) - 1) / 2)
-                bars = [line["median"] - line["low"], line["high"] - line["median"]]
-                axes.errorbar(
-                    line["qubits"] * shift, line["median"], bars, capsize=2, label=label_of(bond), **style_of(index)
-                )
+            _ranges(axes, data, shift=0.012)
             qubit_axis(axes, self._table)
-            axes.set_ylabel(f"test {name} after {steps} steps (no unit)")
-            axes.set_title(f"{self._title}, {seeds_in(self._table)}")
-            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+            axes.set(ylabel=f"test {name} after {steps} steps (no unit)", title=self._title)
+            beside(axes)
+
+
+def lines_of(data: pandas.DataFrame) -> list[tuple[int | None, pandas.DataFrame]]:
+    """Return the statevector's rows (None), then those of every bond dimension, sorted by qubits."""
+    exact = data[data["backend"] == "statevector"].sort_values("qubits")
+    mps = data[data["backend"] == "mps"].sort_values("qubits")
+    lines: list[tuple[int | None, pandas.DataFrame]] = [(None, exact)] if len(exact) else []
+    return lines + [(int(bond), part) for bond, part in mps.groupby("max_bond")]
+
+
+def label_of(bond: int | None) -> str:
+    """Return the name of a line."""
+    return "statevector" if bond is None else f"MPS, χ = {bond}"
+
+
+def qubit_axis(axes: Axes, table: pandas.DataFrame) -> None:
+    """Label the axis of qubits by the sizes in the table."""
+    sizes = sorted({int(n) for n in table["qubits"]})
+    axes.set_xscale("log")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    apart = [n for k, n in enumerate(sizes) if k == len(sizes) - 1 or len(sizes) <= 9 or k % 2 == 0]
+    axes.set_xticks(apart, [str(n) for n in apart])
+    axes.set_xlabel("qubits n")
+
+
+def _ranges(axes: Axes, data: pandas.DataFrame, unit: float = 1.0, shift: float = 0.0) -> None:
+    """Medians with bars from lowest to highest; lines are shifted a little, so that points in one place stay apart."""
+    lines = lines_of(data)
+    for index, (bond, line) in enumerate(lines):
+        at = line["qubits"] * (1 + shift * (index - (len(lines) - 1) / 2))
+        bars = [(line["median"] - line["low"]) / unit, (line["high"] - line["median"]) / unit]
+        style = style_of(index, _DASHES)
+        axes.errorbar(at, line["median"] / unit, bars, capsize=2, label=label_of(bond), **style)
+
+
+def _mark_excess(axes: Axes, data: pandas.DataFrame, excess: pandas.DataFrame) -> None:
+    """A cross above the axes for every size that was over budget, in the colour of its line."""
+    known = [bond for bond, _ in lines_of(data)]
+    for bond, cells in lines_of(excess):
+        index = known.index(bond) if bond in known else len(known)
+        height = 1.02 + 0.03 * index
+        style: Any = {"color": COLOURS[index % len(COLOURS)], "linestyle": "none", "marker": "x", "clip_on": False}
+        axes.plot(cells["qubits"], [height] * len(cells), transform=axes.get_xaxis_transform(), **style)
+    if not excess.empty:
+        key(axes, "over budget", "x")
 
 
 def _note(crossover: Crossover) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas
 from matplotlib.ticker import NullLocator
 
-from studies.engine.drawing import Drawn, drawing, seeds_in
+from studies.plots import Album
 from studies.scaling.fits import break_even, cheaper, medians, truncates
 from studies.style import COLOURS, EXACT
 
@@ -56,17 +55,18 @@ def verdicts(table: pandas.DataFrame) -> pandas.DataFrame:
     return pandas.DataFrame(rows)
 
 
-def draw_plane(drawn: list[Drawn], out: Path, name: str, table: pandas.DataFrame, about: str) -> None:
+def draw_plane(album: Album, name: str, table: pandas.DataFrame, about: str) -> None:
     """Draw the verdicts, and the line on which both states are the same number of numbers."""
     data = verdicts(table)
-    bonds = sorted(data["max_bond"].unique())
     data["memory_break_even_qubits"] = [break_even(bond) for bond in data["max_bond"]]
     caption = (
         "Which backend takes less time for a training step, with every seed. The line is the memory break-even: from "
         f"there on, to the right, the MPS is fewer numbers than all amplitudes. {about}."
     )
-    with drawing(drawn, out, name, caption, data, width=7.5) as canvas:
-        axes = canvas.add_subplot()
+    bonds, sizes = sorted(data["max_bond"].unique()), sorted(data["qubits"].unique())
+    shown = sizes[:: 1 + len(sizes) // 10]
+    title, y = f"who is faster, {album.seeds}", "bond dimension χ"
+    with album.axes(name, caption, data, title=title, x="qubits n", y=y, width=7.5) as axes:
         for verdict, style in LOOKS.items():
             part = data[data["verdict"] == verdict]
             if len(part):
@@ -75,11 +75,6 @@ def draw_plane(drawn: list[Drawn], out: Path, name: str, table: pandas.DataFrame
         axes.set_yscale("log", base=2)
         axes.set_xscale("log")
         axes.set_yticks(bonds, [str(bond) for bond in bonds])
-        sizes = sorted(data["qubits"].unique())
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_xticks(sizes[:: 1 + len(sizes) // 10], [str(n) for n in sizes[:: 1 + len(sizes) // 10]])
+        axes.set_xticks(shown, [str(n) for n in shown])
         axes.minorticks_off()
-        axes.set_xlabel("qubits n")
-        axes.set_ylabel("bond dimension χ")
-        axes.set_title(f"who is faster, {seeds_in(table)}")
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
