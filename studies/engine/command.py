@@ -50,7 +50,7 @@ class Command(ABC):
 
     name: str
     version: int
-    preload: Sequence[str]  # modules that a process imports before its first job
+    preload: Sequence[str]  # see `modules`
     threads: int | None = None  # of every job; None: they share the cores
 
     @property
@@ -78,6 +78,10 @@ class Command(ABC):
     @abstractmethod
     def plan_again(self, content: Mapping[str, Any], out: Path) -> Work:
         """Return what was asked for last in a folder, by its study.json."""
+
+    def modules(self) -> Sequence[str]:
+        """Return the modules that a process imports before its first job, which then costs no time of a job's."""
+        return self.preload
 
     def main(self, argv: Sequence[str]) -> int:
         """Run the command and return its exit code: 0 done, 1 something failed, 2 refused, 130 interrupted."""
@@ -125,7 +129,7 @@ class Command(ABC):
                 if not given.report_only:
                     origin = write_study(given.out, self.name, self.version, argv, work.as_yaml())
                     workers = given.out / "workers"
-                    execution = Execution(workers, given.jobs, given.executor, self.threads, self.preload, options)
+                    execution = Execution(workers, given.jobs, given.executor, self.threads, self.modules(), options)
                     carry_out(work.what, execution, work.jobs(origin), console)
             finally:
                 for path in work.write():

@@ -59,6 +59,9 @@ class Study(Command):
     preload: Sequence[str] = ("studies.engine.warm",)
     folder: Path = Path(studies.__path__[0])
 
+    def modules(self) -> Sequence[str]:
+        return [*self.preload, self.measure.__module__]
+
     @property
     def description(self) -> str:
         return f"{self.question[0].upper()}{self.question[1:]}. {_ENDING}"
