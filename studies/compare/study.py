@@ -15,20 +15,15 @@ from lightning_modules.runs.run_directory import environment, write_json
 from lightning_modules.tasks.task import SequenceTask
 from lightning_modules.tasks.trained_run import TrainedRun
 from studies.compare.figures import draw_all
-from studies.compare.measure import (
-    Deviation,
-    closed_loop,
-    deviation,
-    gradient,
-    largest_entropies,
-    median_seconds,
-)
+from studies.compare.measure import Deviation, closed_loop, deviation, gradient, largest_entropies, median_seconds
 from studies.compare.rows import TABLE, Comparison, Row
-from studies.compare.table import comparison_table
 from studies.evaluation import evaluated, features, first_sequences, require_qrnn
 from studies.saved import stored_for_backward
 
-_EXACT = 0  # stands for the exact state among the bond dimensions
+_ERRORS = (
+    *("readout_rms_closed", "readout_max_closed", "readout_rms_open", "infidelity_mean", "infidelity_max"),
+    *("infidelity_bound_mean", "infidelity_bound_max", "truncation_error_mean"),
+)
 
 
 def compare(run: TrainedRun, bonds: list[int], samples: int) -> Comparison:
@@ -38,45 +33,39 @@ def compare(run: TrainedRun, bonds: list[int], samples: int) -> Comparison:
     one training batch.
     """
     data = run.data()
-    models = {_EXACT: run.model(backend="statevector")}
+    models: dict[int | None, SequenceTask] = {None: run.model(backend="statevector")}
     models |= {bond: run.model(backend="mps", max_bond=bond) for bond in bonds}
     cells = {bond: require_qrnn("compare", model) for bond, model in models.items()}
-    x, _ = features(models[_EXACT], first_sequences(data, samples)[0])
-    batch = next(iter(data.train_dataloader()))
-    exact_run = closed_loop(cells[_EXACT], x)
-    entropies = {_EXACT: largest_entropies(cells[_EXACT], exact_run)}
+    x, _ = features(models[None], first_sequences(data, samples)[0])
+    batch, timesteps = next(iter(data.train_dataloader())), x.shape[1]
+    exact = closed_loop(cells[None], x)
+    entropies: dict[int | None, Tensor] = {None: largest_entropies(cells[None], exact)}
+    gradients: dict[int | None, Tensor] = {}
     deviations: dict[int, Deviation] = {}
-    metrics: dict[int, tuple[float, float]] = {}
-    gradients: dict[int, Tensor] = {}
+    measured: dict[int | None, dict[str, float]] = {}
     for bond, model in track(models.items(), "comparing", console=Console(stderr=True), transient=True):
-        metrics[bond] = evaluated(model, data, run.task.headline)
+        metric, loss = evaluated(model, data, run.task.headline)
         gradients[bond] = gradient(model, partial(_loss, model, batch))
-        if bond != _EXACT:
-            deviations[bond] = deviation(cells[_EXACT], cells[bond], x, exact_run)
+        measured[bond] = {"metric": metric, "loss": loss, **dict.fromkeys(_ERRORS, 0.0)}
+        measured[bond] |= _gradient_errors(gradients[bond], gradients[None])
+        if bond is not None:
+            deviations[bond] = deviation(cells[None], cells[bond], x, exact)
+            measured[bond] |= _errors(deviations[bond])
             entropies[bond] = deviations[bond].entropy
     seconds = median_seconds({bond: partial(_training_step, model, batch) for bond, model in models.items()})
-    timesteps = x.shape[1]
     rows = [
-        _row(
-            bond,
-            metrics[bond],
-            deviations.get(bond),
-            (gradients[bond], gradients[_EXACT]),
-            float(entropies[bond].max()),
-            seconds[bond] / timesteps,
-            _stored_bytes(model, batch) // timesteps,
+        Row(
+            backend="statevector" if bond is None else "mps",
+            max_bond=bond,
+            **measured[bond],
+            largest_entropy=float(entropies[bond].max()),
+            seconds_per_timestep=seconds[bond] / timesteps,
+            stored_bytes_per_timestep=_stored_bytes(model, batch) // timesteps,
         )
         for bond, model in models.items()
     ]
     return Comparison(
-        task=run.name,
-        metric_name=run.task.headline,
-        n_qubits=cells[_EXACT].backend.n_qubits,
-        timesteps=timesteps,
-        samples=len(x),
-        rows=rows,
-        deviations=deviations,
-        exact_entropy=entropies[_EXACT],
+        run.name, run.task.headline, cells[None].backend.n_qubits, timesteps, len(x), rows, deviations, entropies[None]
     )
 
 
@@ -86,42 +75,26 @@ def report(comparison: Comparison, run: TrainedRun, folder: Path) -> None:
     comparison.write_csv(folder / TABLE)
     write_json(folder / "env.json", {**environment("cpu", run.data().sha256), "checkpoint": str(run.checkpoint)})
     figures = draw_all(comparison, folder)
-    Console().print(comparison_table(comparison))
+    Console().print(comparison.as_table())
     print(f"table:   {folder / TABLE}")
     for figure in figures:
         print(f"figure:  {figure}")
 
 
-def _row(
-    bond: int,
-    metric_and_loss: tuple[float, float],
-    deviation: Deviation | None,
-    gradients: tuple[Tensor, Tensor],  # this setting's and the exact one
-    largest_entropy: float,
-    seconds: float,
-    stored_bytes: int,
-) -> Row:
-    own, exact = gradients
-    metric, loss = metric_and_loss
-    return Row(
-        backend="statevector" if bond == _EXACT else "mps",
-        max_bond=None if bond == _EXACT else bond,
-        metric=metric,
-        loss=loss,
-        readout_rms_closed=float(deviation.readout_closed.square().mean().sqrt()) if deviation else 0.0,
-        readout_max_closed=deviation.largest_readout_error if deviation else 0.0,
-        readout_rms_open=float(deviation.readout_open.square().mean().sqrt()) if deviation else 0.0,
-        infidelity_mean=float(deviation.infidelity[-1]) if deviation else 0.0,
-        infidelity_max=deviation.largest_infidelity if deviation else 0.0,
-        infidelity_bound_mean=float(deviation.bound[-1]) if deviation else 0.0,
-        infidelity_bound_max=deviation.largest_bound if deviation else 0.0,
-        truncation_error_mean=float(deviation.truncation_error[-1]) if deviation else 0.0,
-        gradient_cosine=float(cosine_similarity(own.double(), exact.double(), 0)),
-        gradient_error=float((own - exact).norm() / exact.norm()),
-        largest_entropy=largest_entropy,
-        seconds_per_timestep=seconds,
-        stored_bytes_per_timestep=stored_bytes,
+def _errors(found: Deviation) -> dict[str, float]:
+    values: tuple[float | Tensor, ...] = (
+        *(found.readout_closed.square().mean().sqrt(), found.largest_readout_error),
+        *(found.readout_open.square().mean().sqrt(), found.infidelity[-1], found.largest_infidelity),
+        *(found.bound[-1], found.largest_bound, found.truncation_error[-1]),
     )
+    return {name: float(value) for name, value in zip(_ERRORS, values, strict=True)}
+
+
+def _gradient_errors(own: Tensor, exact: Tensor) -> dict[str, float]:
+    return {
+        "gradient_cosine": float(cosine_similarity(own.double(), exact.double(), 0)),
+        "gradient_error": float((own - exact).norm() / exact.norm()),
+    }
 
 
 def _loss(model: SequenceTask, batch: Batch) -> Tensor:
