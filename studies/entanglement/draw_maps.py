@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,36 +9,39 @@ import pandas
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from studies.engine.drawing import Drawn, drawing
 from studies.entanglement.page import page_values
 from studies.entanglement.seen import Seen
+from studies.plots import Album, long_table
 
 _MOST_LABELS = 40  # more do not fit beside each other
 _NUMBERED = 9
 
 
-def draw_maps(drawn: list[Drawn], out: Path, task: str, cell: Seen, n_qubits: int) -> None:
+def draw_maps(album: Album, task: str, cell: Seen, n_qubits: int) -> None:
     """One map for every chosen input: what is read below it, Page's value at every cut in the narrow column."""
     shown, page = cell.arrays["shown"].tolist(), page_values(n_qubits)
-    rows = []
-    for place, number in enumerate(shown):
-        labels = cell.labels[place]
-        for t, by_cut in enumerate(cell.arrays["entropy"][number].tolist(), 1):
-            rows += [
-                {"sequence": number, "class": int(cell.arrays["classes"][number]), "timestep": t,
-                 "label": labels[t - 1] if labels else "", "cut": cut, "entropy_nats": value,
-                 "page_nats": page[cut - 1]}
-                for cut, value in enumerate(by_cut, 1)
-            ]  # fmt: skip
+    data = pandas.concat([_table(cell, place, page) for place in range(len(shown))])
     caption = (
         f"{task}: entanglement entropy in nats by cut (qubits on its left) and timestep, for {len(shown)} test "
         f"sequences; one training (seed {cell.seed}). Beside each map, on the same scale, Page's value: "
         "the mean entropy of random states of as many qubits (arXiv:gr-qc/9305007)."
     )
-    data = pandas.DataFrame(rows)
-    with drawing(drawn, out, f"{task}_maps", caption, data, width=7.0, height=2.6 * len(shown) + 0.6) as canvas:
+    with album.figure(f"{task}_maps", caption, data, width=7.0, height=2.6 * len(shown) + 0.6) as canvas:
         _draw(canvas, cell, shown, page)
         canvas.suptitle(f"{task}: entanglement while it reads (1 seed)")
+
+
+def _table(cell: Seen, place: int, page: list[float]) -> pandas.DataFrame:
+    """Numbers of one map: timestep by timestep, cut by cut."""
+    number = int(cell.arrays["shown"][place])
+    entropy, cuts = cell.arrays["entropy"][number], range(1, len(page) + 1)
+    steps = range(1, len(entropy) + 1)
+    labels = cell.labels[place] or [""] * len(entropy)
+    data = long_table(entropy, "entropy_nats", timestep=steps, cut=cuts).assign(page_nats=page * len(entropy))
+    data.insert(1, "label", [label for label in labels for _ in cuts])
+    data.insert(0, "class", int(cell.arrays["classes"][number]))
+    data.insert(0, "sequence", number)
+    return data
 
 
 def _draw(canvas: Figure, cell: Seen, shown: list[int], page: list[float]) -> None:

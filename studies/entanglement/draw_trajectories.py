@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas
 
-from studies.engine.drawing import Drawn, drawing
 from studies.entanglement.seen import Seen
+from studies.plots import Album, style_of
 from studies.style import COLOURS, EXACT, look
 
 _MOST_CLASSES = 5
@@ -32,7 +31,7 @@ def by_class(cell: Seen) -> dict[str, Readouts]:
     return {name: z[np.isfinite(z[:, 0])] for name, z in list(named.items())[:_MOST_CLASSES]}
 
 
-def draw_bloch(drawn: list[Drawn], out: Path, task: str, cell: Seen, n_qubits: int) -> None:
+def draw_bloch(album: Album, task: str, cell: Seen, n_qubits: int) -> None:
     """The reduced state of every qubit in the plane of <X> and <Z>: mean of each class, timestep after timestep."""
     paths = by_class(cell)
     rows = [
@@ -51,7 +50,7 @@ def draw_bloch(drawn: list[Drawn], out: Path, task: str, cell: Seen, n_qubits: i
         "in the CSV file."
     )
     data = pandas.DataFrame(rows)
-    with drawing(drawn, out, f"{task}_bloch", caption, data, width=7.5, height=2.5 * lines + 0.7) as canvas:
+    with album.figure(f"{task}_bloch", caption, data, width=7.5, height=2.5 * lines + 0.7) as canvas:
         for qubit in range(shown):
             axes = canvas.add_subplot(lines, columns, qubit + 1)
             angle = np.linspace(0, 2 * np.pi, 200)
@@ -60,17 +59,13 @@ def draw_bloch(drawn: list[Drawn], out: Path, task: str, cell: Seen, n_qubits: i
             for index, (name, steps) in enumerate(paths.items()):
                 xs, zs = (np.concatenate([[start], steps[:, k * n_qubits + qubit]]) for k, start in ((0, 0), (2, 1)))
                 _path(axes, xs, zs, index, name if qubit == 0 else None)
-            axes.set_aspect("equal")
-            axes.set_xticks([-1, 0, 1])
-            axes.set_yticks([-1, 0, 1])
             axes.set_title(f"qubit {qubit}", fontsize="medium")
-            axes.set_xlabel("⟨X⟩")
-            axes.set_ylabel("⟨Z⟩")
+            axes.set(aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1], xlabel="⟨X⟩", ylabel="⟨Z⟩")
         canvas.legend(loc="outside right upper")
         canvas.suptitle(f"{task}: every qubit while it reads (1 seed)")
 
 
-def draw_pca(drawn: list[Drawn], out: Path, task: str, cell: Seen) -> None:
+def draw_pca(album: Album, task: str, cell: Seen) -> None:
     """The readouts in their first two principal components: mean of each class, and every sequence's end."""
     readouts, classes = cell.arrays["readouts"], cell.arrays["classes"]
     centre, axes_of, share = principal_axes(readouts)
@@ -87,16 +82,17 @@ def draw_pca(drawn: list[Drawn], out: Path, task: str, cell: Seen) -> None:
         "timestep, to the large marker. Small dots: every test sequence's last timestep. One training "
         f"(seed {cell.seed})."
     )
-    with drawing(drawn, out, f"{task}_pca", caption, pandas.DataFrame(rows)) as canvas:
-        axes = canvas.add_subplot()
+    title, x = (
+        f"{task}: readouts over time (1 seed)",
+        f"first principal component of z ({share[0]:.0%} of the variance)",
+    )
+    with album.axes(
+        f"{task}_pca", caption, pandas.DataFrame(rows), title=title, x=x, y=f"second ({share[1]:.0%})"
+    ) as axes:
         for index, (name, steps) in enumerate(paths.items()):
             _path(axes, steps[:, 0], steps[:, 1], index, name)
             own = ends[classes == int(name.split()[1])] if name.startswith("class") else ends[:0]
             axes.plot(own[:, 0], own[:, 1], ".", color=COLOURS[index], alpha=0.5, markersize=4)
-        axes.set_xlabel(f"first principal component of z ({share[0]:.0%} of the variance)")
-        axes.set_ylabel(f"second ({share[1]:.0%})")
-        axes.set_title(f"{task}: readouts over time (1 seed)")
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def principal_axes(readouts: Readouts) -> tuple[Readouts, Readouts, list[float]]:
@@ -112,10 +108,8 @@ def principal_axes(readouts: Readouts) -> tuple[Readouts, Readouts, list[float]]
 
 
 def _path(axes: Any, xs: Readouts, ys: Readouts, index: int, label: str | None) -> None:
-    style = look(index)
-    dashes = _DASHES[index % len(_DASHES)]
-    axes.plot(xs, ys, color=style["color"], linestyle=dashes, marker=style["marker"], markersize=3, label=label)
-    axes.plot(xs[-1:], ys[-1:], color=style["color"], marker=style["marker"], markersize=9, markeredgecolor="black")
+    axes.plot(xs, ys, **style_of(index, _DASHES), markersize=3, label=label)
+    axes.plot(xs[-1:], ys[-1:], **look(index), markersize=9, markeredgecolor="black")
 
 
 def _mean(readouts: Readouts) -> Readouts:

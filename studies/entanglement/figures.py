@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from itertools import count
 from pathlib import Path
 
 import pandas
 
-from studies.engine.drawing import Drawn, arrays_of, seeds_in
+from studies.engine.drawing import Drawn, seeds_in
 from studies.engine.job import DONE
 from studies.entanglement.draw_maps import draw_maps
 from studies.entanglement.draw_spectra import draw_progress, draw_spectra
 from studies.entanglement.draw_trajectories import draw_bloch, draw_pca
-from studies.entanglement.measure import EPOCHS, TRAINING
-from studies.entanglement.progress import read_epochs
+from studies.entanglement.measure import TRAINING
 from studies.entanglement.seen import Seen
+from studies.plots import Album
 
 
 def figures(table: pandas.DataFrame, out: Path) -> list[Drawn]:
@@ -26,27 +25,18 @@ def figures(table: pandas.DataFrame, out: Path) -> list[Drawn]:
     """
     drawn: list[Drawn] = []
     done = table[table["status"] == DONE]
-    if done.empty:
-        return drawn
     taken: set[str] = set()
     for _, part in done.groupby(list(TRAINING), sort=False, dropna=False):
         name = _free(str(part["name"].iloc[0]), taken)
-        pairs = zip(part["folder"], part["seed"], strict=True)
-        cells = [_seen(Path(folder), int(seed)) for folder, seed in pairs]
+        cells = [Seen.of(Path(row.folder), int(row.seed)) for row in part.itertuples()]
         n_qubits, metric = int(part["qubits"].iloc[0]), str(part["metric_name"].iloc[0])
-        draw_maps(drawn, out, name, cells[0], n_qubits)
-        draw_spectra(drawn, out, name, cells, seeds_in(part))
-        draw_progress(drawn, out, name, cells, seeds_in(part), n_qubits, metric)
-        draw_bloch(drawn, out, name, cells[0], n_qubits)
-        draw_pca(drawn, out, name, cells[0])
+        album = Album(out, seeds_in(part), drawn)
+        draw_maps(album, name, cells[0], n_qubits)
+        draw_spectra(album, name, cells)
+        draw_progress(album, name, cells, n_qubits, metric)
+        draw_bloch(album, name, cells[0], n_qubits)
+        draw_pca(album, name, cells[0])
     return drawn
-
-
-def _seen(folder: Path, seed: int) -> Seen:
-    arrays = arrays_of(folder)
-    labels = json.loads((folder / "texts.json").read_text())["labels"]
-    path = folder / EPOCHS
-    return Seen(seed, arrays, labels, read_epochs(path) if path.exists() else [])
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas
 
 from backends.mps.layout import Layout
+from studies.fits import slope_over_seeds
 
 QUANTITIES = {"step_seconds": "seconds of a training step", "stored_bytes": "bytes kept for the backward"}
 _LARGE = 10  # qubits from which the statevector's arithmetic shows; below, calls and threads take the time
@@ -117,20 +118,18 @@ def _row(
     quantity: str, backend: str, at: str, model: str, part: pandas.DataFrame, base: float
 ) -> dict[str, object] | None:
     """Fit log(quantity) = k x log(base) + constant for every seed; None where no seed has three sizes."""
-    slopes = []
-    for _, seed in part.groupby("seed"):
-        if seed["x"].nunique() >= 3:
-            slopes.append(float(np.polyfit(seed["x"], _log(seed[quantity]) / math.log(base), 1)[0]))
-    if not slopes:
+    seeds = [seed for _, seed in part.groupby("seed") if seed["x"].nunique() >= 3]
+    found = slope_over_seeds([(seed["x"], _log(seed[quantity]) / math.log(base)) for seed in seeds])
+    if found is None:
         return None
     return {
         "quantity": QUANTITIES[quantity],
         "backend": backend,
         "at": at,
         "model": model,
-        "k": round(float(np.mean(slopes)), 3),
-        "std over seeds": round(float(np.std(slopes, ddof=1)), 3) if len(slopes) > 1 else None,
-        "seeds": len(slopes),
+        "k": round(found.mean, 3),
+        "std over seeds": round(found.std, 3) if found.seeds > 1 else None,
+        "seeds": found.seeds,
         "sizes": int(part["x"].nunique()),
         "qubits from": int(part["qubits"].min()),
         "qubits to": int(part["qubits"].max()),
