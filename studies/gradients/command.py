@@ -76,12 +76,11 @@ def _of_one_model(argv: Sequence[str]) -> None:
             f"tnqrnn study gradients: {others[0]} is a setting of a model to be built, but --checkpoint is trained; "
             "leave it out, or give --config."
         )
-    from studies.gradients.reach import TABLE, measure_all, report
+    from studies.gradients.reach import TABLE, measure_models
 
     folder = fresh_folder(settings.out or Path("runs") / f"gradients-{_hash(settings, others)}", TABLE)
     arguments = ["--config", settings.config, *others] if settings.config else []
-    study = measure_all(arguments, settings.cells, settings.checkpoint, settings.loss, settings.samples)
-    report(study, folder)
+    measure_models(arguments, settings.cells, settings.checkpoint, settings.loss, settings.samples, folder)
 
 
 def _hash(settings: argparse.Namespace, others: Sequence[str]) -> str:

@@ -12,7 +12,6 @@ norm and phase, leads nowhere and is left out. An LSTM's state is both of its ve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -26,18 +25,6 @@ from lightning_modules.data.loaders import Batch
 from lightning_modules.tasks.task import SequenceTask
 
 LOSSES = ("last", "task")
-
-
-@dataclass(frozen=True)
-class Reach:
-    """Gradient norms of one model: name of the line, and norms (samples, timesteps - 1), timestep 1 first."""
-
-    name: str
-    norms: Tensor
-
-    def quantiles(self) -> Tensor:
-        """Return the 10 %, 50 % and 90 % quantiles over the samples, (3, timesteps - 1)."""
-        return self.norms.quantile(torch.tensor([0.1, 0.5, 0.9], dtype=self.norms.dtype), 0)
 
 
 def gradient_norms(model: SequenceTask, batch: Batch, loss: str) -> Tensor:

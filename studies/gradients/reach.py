@@ -1,12 +1,14 @@
-"""The study itself: builds or loads the models, measures each, writes table and figure."""
+"""How far back a loss reaches in single models: builds or loads them, measures each, writes table and figure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+import pandas
 import torch
+from torch import Tensor
 
 from backends.errors import InvalidInput
 from lightning_modules.cli.run_command import prepare_run
@@ -16,32 +18,96 @@ from lightning_modules.tasks.task import SequenceTask
 from lightning_modules.tasks.trained_run import TrainedRun
 from studies.evaluation import first_sequences
 from studies.fresh_folder import beside
-from studies.gradients.norms import Reach, gradient_norms
-from studies.gradients.reach_figure import draw, write_csv
+from studies.gradients.norms import gradient_norms
+from studies.plots import style_of
+from studies.style import figure, log_limits
 
 TABLE = "gradients.csv"
+Models = Mapping[str, tuple[SequenceTask, SequenceData]]
+_QUANTILES = {"quantile_10": 0.1, "median": 0.5, "quantile_90": 0.9}
+# Nobody learns from a gradient that is smaller than this part of another; the table has it all the same.
+_LOWEST = 1e-20
 
 
-@dataclass(frozen=True)
-class GradientStudy:
-    """What was measured, on how many timesteps, and what led to it."""
-
-    reaches: list[Reach]
-    title: str
-    origin: dict[str, object]
-    data_sha256: str
-
-
-def measure_all(
+def measure_models(
     arguments: Sequence[str],  # of `tnqrnn fit`; none for checkpoints only
     cells: Sequence[str],
     checkpoints: Sequence[Path],
     loss: str,
     samples: int,
-) -> GradientStudy:
-    """Measure the untrained `cells` of a configuration, then the checkpoints, on the first test sequences."""
+    folder: Path,
+) -> None:
+    """Measure the untrained `cells` of a configuration, then the checkpoints, on the first test sequences.
+
+    Prints how much of the gradient reaches the first timestep; writes gradients.csv, gradients.png and env.json.
+    """
+    models = _models(arguments, cells if arguments else (), checkpoints)
+    # In double precision: in single, what vanishes ends at the smallest number there is, and looks constant.
+    table = table_of(
+        {
+            name: gradient_norms(model.double(), _in_double(first_sequences(data, samples)), loss)
+            for name, (model, data) in models.items()
+        }
+    )
+    _, data = next(iter(models.values()))
+    what = "last timestep's loss" if loss == "last" else "task's loss"
+    title = f"gradient of the {what}, {data.sequence_length} timesteps"
+    origin = {
+        "arguments": list(arguments),
+        "cells": list(cells) if arguments else [],
+        "checkpoints": [str(path) for path in checkpoints],
+        "loss": loss,
+        "samples": samples,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    table.to_csv(folder / TABLE, index=False, float_format="%.6e")
+    write_json(folder / "env.json", {**environment("cpu", data.sha256), **origin})
+    draw(table, title, folder / "gradients.png")
+    print(f"{title}: median over samples of |dL/dh|")
+    for name, part in table.groupby("model", sort=False):
+        first, last = part["median"].iloc[[0, -1]]
+        print(f"  {name:<24} first {first:.2e}  last but one {last:.2e}  ratio {first / (last or torch.nan):.2e}")
+    print(f"table:   {folder / TABLE}")
+    if (folder / "gradients.png").exists():
+        print(f"figure:  {folder / 'gradients.png'}")
+
+
+def table_of(
+    norms: Mapping[str, Tensor],  # (samples, timesteps - 1) of every model, timestep 1 first
+) -> pandas.DataFrame:
+    """Return one row per model and timestep: quantiles over the samples of |dL/dh_t|."""
+    parts = []
+    for name, found in norms.items():
+        levels = torch.tensor(list(_QUANTILES.values()), dtype=found.dtype)
+        part = pandas.DataFrame(found.quantile(levels, 0).T.numpy(), columns=list(_QUANTILES))
+        part.insert(0, "samples", len(found))
+        part.insert(0, "timestep", range(1, len(part) + 1))
+        part.insert(0, "model", name)
+        parts.append(part)
+    return pandas.concat(parts)
+
+
+def draw(table: pandas.DataFrame, title: str, path: Path) -> None:
+    """Draw the norms against the timestep, each model's divided by its median at the last timestep but one."""
+    with figure(path, width=6.5) as drawing:
+        axes = drawing.add_subplot()
+        for number, (name, part) in enumerate(table.groupby("model", sort=False)):
+            low, median, high = (part[list(_QUANTILES)] / (part["median"].iloc[-1] or 1.0)).to_numpy().T
+            style, steps = style_of(number), part["timestep"]
+            # Shifted by line, so that markers of lines on top of each other stay apart.
+            every = (number * len(part) // 40, max(1, len(part) // 8))
+            axes.plot(steps, np.where(median > 0, median, np.nan), label=str(name), markevery=every, **style)
+            axes.fill_between(steps, low, high, color=style["color"], alpha=0.15, linewidth=0)
+        axes.set_yscale("log")
+        low, high = log_limits(axes.dataLim.minposy, axes.dataLim.y1)
+        axes.set_ylim(max(low, min(_LOWEST, high / 10)), high)
+        axes.set(xlabel="timestep t", ylabel="|dL/dh(t)|, relative to the last t", title=title)
+        axes.legend()
+
+
+def _models(arguments: Sequence[str], cells: Iterable[str], checkpoints: Iterable[Path]) -> Models:
     models: dict[str, tuple[SequenceTask, SequenceData]] = {}
-    for cell in cells if arguments else ():
+    for cell in cells:
         prepared = prepare_run([*arguments, "--model.cell", cell])
         models[f"{cell}, untrained"] = prepared.model, prepared.data
     for path in checkpoints:
@@ -53,40 +119,10 @@ def measure_all(
             f"tnqrnn study gradients: the models read sequences of different lengths ({lengths}); compare them one by "
             "one."
         )
-    # In double precision: in single, what vanishes ends at the smallest number there is, and looks constant.
-    reaches = [
-        Reach(name, gradient_norms(model.double(), _in_double(first_sequences(data, samples)), loss))
-        for name, (model, data) in models.items()
-    ]
-    _, data = next(iter(models.values()))
-    timesteps = data.sequence_length
-    what = "last timestep's loss" if loss == "last" else "task's loss"
-    origin: dict[str, object] = {
-        "arguments": list(arguments),
-        "cells": list(cells) if arguments else [],
-        "checkpoints": [str(path) for path in checkpoints],
-        "loss": loss,
-        "samples": samples,
-    }
-    return GradientStudy(reaches, f"gradient of the {what}, {timesteps} timesteps", origin, data.sha256)
+    return models
 
 
-def report(study: GradientStudy, folder: Path) -> None:
-    """Print how much of the gradient reaches the first timestep; write gradients.csv, gradients.png and env.json."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_csv(study.reaches, folder / TABLE)
-    write_json(folder / "env.json", {**environment("cpu", study.data_sha256), **study.origin})
-    draw(study.reaches, study.title, folder / "gradients.png")
-    print(f"{study.title}: median over samples of |dL/dh|")
-    for reach in study.reaches:
-        first, last = reach.quantiles()[1, [0, -1]].tolist()
-        print(f"  {reach.name:<24} first {first:.2e}  last but one {last:.2e}  ratio {first / (last or torch.nan):.2e}")
-    print(f"table:   {folder / TABLE}")
-    if (folder / "gradients.png").exists():
-        print(f"figure:  {folder / 'gradients.png'}")
-
-
-def _name(run: TrainedRun, taken: dict[str, tuple[SequenceTask, SequenceData]]) -> str:
+def _name(run: TrainedRun, taken: Models) -> str:
     name, folder = f"{run.config['model'].get('cell', 'qrnn')}, trained", beside(run.checkpoint.resolve()).name
     told = (f" ({folder})", f" ({folder}, {run.checkpoint.name})", f" ({run.checkpoint})")
     return next((free for free in (name, *(name + each for each in told)) if free not in taken), name + told[-1])

@@ -17,8 +17,8 @@ from studies.benchmark.figures import draw
 from studies.compare.figures import draw_all
 from studies.compare.measure import Deviation
 from studies.compare.rows import Comparison, Row
-from studies.gradients.norms import Reach
-from studies.gradients.reach_figure import draw as draw_reach
+from studies.gradients.reach import draw as draw_reach
+from studies.gradients.reach import table_of
 from studies.style import figure, log_limits
 
 VALUES = [1.0, 0.0, math.nan, math.inf]
@@ -75,7 +75,7 @@ def test_gradients_of_a_model_are_drawn_whatever_they_are(
     value: float, timesteps: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "gradients.png"
-    draw_reach([Reach("qrnn", torch.full((2, timesteps), value))], "a title", path)
+    draw_reach(table_of({"qrnn": torch.full((2, timesteps), value)}), "a title", path)
     assert capsys.readouterr().err == ""
     assert path.read_bytes().startswith(PNG)
 

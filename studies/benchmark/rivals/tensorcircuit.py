@@ -7,10 +7,13 @@ qubits, layers and timesteps, so leave it out of large workloads.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from studies.benchmark.rivals.jax_operation import compiled_by_jax
+import torch
+from torch import Tensor
+
 from studies.benchmark.simulators import Simulator
 from studies.benchmark.workload import Workload
 
@@ -25,7 +28,7 @@ def make(workload: Workload) -> Simulator:
     tc = import_module("tensorcircuit")
     tc.set_backend("jax")
     tc.set_dtype("complex64")
-    compiled = compiled_by_jax((_statevector if workload.max_bond is None else _mps)(workload, tc))
+    compiled = _compiled((_statevector if workload.max_bond is None else _mps)(workload, tc))
     return Simulator(lambda angles: (compiled(angles), None), backward_is_all=True)
 
 
@@ -80,3 +83,30 @@ def _readouts(densities: list[Any]) -> Any:
     norm, flip = (density[:, 0, 0] + density[:, 1, 1]).real, density[:, 1, 0]
     z = (density[:, 0, 0] - density[:, 1, 1]).real
     return jnp.concatenate([2 * flip.real / norm, 2 * flip.imag / norm, z / norm])
+
+
+def _compiled(sequence: Callable[[Any], Any]) -> Callable[[Tensor], Tensor]:
+    """Return a function of one sample (time, ...), mapped over the second axis of its tensor and compiled.
+
+    Forward is the value alone; backward is value and gradient together, as JAX would train. First calls compile.
+    """
+    jax, jnp, numpy = import_module("jax"), import_module("jax.numpy"), import_module("numpy")
+    batched = jax.vmap(sequence, in_axes=1, out_axes=1)
+    forward = jax.jit(batched)
+    pull_back = jax.jit(lambda angles, cotangent: jax.vjp(batched, angles)[1](cotangent)[0])
+
+    class Compiled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, angles: Tensor) -> Tensor:
+            ctx.angles = jnp.asarray(angles.detach().numpy())
+            return torch.from_numpy(numpy.array(forward(ctx.angles)))
+
+        @staticmethod
+        def backward(ctx: Any, *grads: Tensor) -> Tensor:
+            return torch.from_numpy(numpy.array(pull_back(ctx.angles, jnp.asarray(grads[0].numpy()))))
+
+    def run(angles: Tensor) -> Tensor:
+        values: Tensor = Compiled.apply(angles)  # type: ignore[no-untyped-call]
+        return values
+
+    return run
