@@ -52,12 +52,9 @@ def on_a_cluster(
         InvalidInput: SLURM does not take them.
     """
     queue = Queue()
-    settings = {"slurm_max_num_timeout": TIMES_REQUEUED, "slurm_python": python_of_scripts()}
     try:
         for array in arrays(jobs, at_a_time):
-            executor = submitit.AutoExecutor(folder=logs, cluster="slurm", **settings)
-            executor.update_parameters(cpus_per_task=threads, **options)
-            queue.workers += array.submit(executor, threads, list(preload))
+            queue.workers += array.submit(new_executor(logs, threads, options), threads, list(preload))
         pending = list(jobs)
         while pending:
             at_work = queue.at_work()
@@ -70,6 +67,14 @@ def on_a_cluster(
         queue.wait()  # nothing may be written any more when the report is
         raise
     queue.cancel()  # one that was requeued, and waits, has nothing left to do
+
+
+def new_executor(logs: Path, threads: int, options: Mapping[str, Any]) -> submitit.AutoExecutor:
+    """Return what submits workers of so many threads, whose logs go to a folder; `options` are submitit's."""
+    settings = {"slurm_max_num_timeout": TIMES_REQUEUED, "slurm_python": python_of_scripts()}
+    executor = submitit.AutoExecutor(folder=logs, cluster="slurm", **settings)
+    executor.update_parameters(cpus_per_task=threads, **options)
+    return executor
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from studies.engine.execute import Execution
+from studies.engine.slurm import new_executor
 from studies.slurm_script import script
 from tnqrnn.namesakes import PACKAGES, children_without_working_directory
 
@@ -79,7 +79,7 @@ def test_a_studys_batch_script_does_not_see_the_folder(decoy: Path, monkeypatch:
     monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
     monkeypatch.chdir(decoy.parent)
     with children_without_working_directory():
-        executor = Execution(decoy.parent, 1, "slurm")._submitit()
+        executor = new_executor(decoy.parent, 1, {})
     python = shlex.split(executor._executor.python)
     done = run(*python, "-c", f"import {decoy.name}; print({decoy.name}.__file__)", cwd=decoy.parent)
     assert done.stdout.strip() == str(ROOT / decoy.name / "__init__.py")
