@@ -32,17 +32,15 @@ from backends.kernels.algebra import (
     add_scaled,
     clear,
     copy,
-    divide_gaps,
     multiply,
     multiply_adjoint_a,
     multiply_adjoint_b,
-    real_overlap,
     scale,
     scale_rows,
     square_norms,
 )
 from backends.kernels.compiling import strict_inner
-from backends.kernels.decomposition import first_lost, left_vectors, select, spectrum_of
+from backends.kernels.decomposition import first_lost, spectrum_of
 from backends.kernels.reflections import CONJUGATE, apply_reflector, make_reflector
 from backends.kernels.turns import neighbours, rotate_numbers, unrotate_numbers
 from backends.kernels.vectors import LANES
@@ -51,13 +49,13 @@ from backends.kernels.views import (
     block,
     first_columns,
     first_rows,
-    last_columns,
     last_rows,
     matrix,
     padded,
     transposed,
     vector,
 )
+from backends.mps.kernel.truncation import cut, project_out, pull_back, turn
 
 
 class _Legs(NamedTuple):
@@ -304,18 +302,13 @@ def _merge(way, p):
 def _cut(x, way, p, rank, found, room, limits, saves):
     """Truncate the bond ahead of a stop: U_K is the new site, C goes on."""
     legs, m, root = _legs_at(way, p), _merged(way, p), _square(way, p + 1, way.stops[p + 1].root)
-    rows, bond = m.rows, legs.ahead
-    weighed = matrix(room.far, 0, rows, rank)
+    bond = legs.ahead
+    weighed = matrix(room.far, 0, m.rows, rank)
     multiply(weighed, m, first_columns(root, rank), SETS)
-    wanted = rows if saves else bond
-    vectors, rest, carried = (
-        first_columns(_vectors(way, p), wanted),
-        first_rows(_rest(way, p), wanted),
-        _carried(way, p),
-    )
-    left_vectors(weighed, vectors, room.work)
-    select(room.work.squares, rows, min(rows, rank), bond, limits, found)
-    multiply_adjoint_a(rest, vectors, m, SETS)
+    wanted = m.rows if saves else bond
+    vectors, rest = first_columns(_vectors(way, p), wanted), first_rows(_rest(way, p), wanted)
+    cut(m, weighed, vectors, rest, bond, limits, found, room.work)
+    carried = _carried(way, p)
     copy(first_rows(rest, bond), carried)
     scale_rows(carried, found.kept)
     copy(first_columns(vectors, bond), _to_ahead(x, legs.start, legs))
@@ -346,10 +339,7 @@ def _uncentre(x, g, way, last, norm, back):
     legs, overlap = _legs_at(way, last), back.factors[:1]
     size = _numbers_of(legs)
     numbers, cotangents = vector(x, legs.start, size), vector(g, legs.start, size)
-    real_overlap(numbers, cotangents, overlap)
-    for lane in range(LANES):
-        overlap[0, lane] = -overlap[0, lane]
-    add_scaled(cotangents, numbers, overlap)
+    project_out(numbers, cotangents, overlap)
     for lane in range(LANES):
         overlap[0, lane] = 1 / norm[0, lane]
     scale(cotangents, overlap)
@@ -368,27 +358,17 @@ def _uncentre(x, g, way, last, norm, back):
 def _uncut(g, way, p, found, back, limits, noise):
     """From the cotangents of U_K and C to those of M (in `back.merged`) and of E (in X's place)."""
     legs, rest, carried = _legs_at(way, p), _rest(way, p), _carried(way, p)
-    rows, columns, bond = rest.rows, rest.columns, legs.ahead
-    gram = _square(way, p + 1, way.stops[p + 1].gram)
-    begin = first_lost(bond, limits)
-    lost_rest, kept_rest = last_rows(rest, begin), first_rows(rest, bond)
+    vectors, first = _vectors(way, p), first_lost(legs.ahead, limits)
     scale_rows(carried, found.kept)
-    w = matrix(back.gaps, 0, rows - begin, bond)
-    multiply_adjoint_a(w, last_columns(_vectors(way, p), begin), _to_ahead(g, legs.start, legs), SETS)
-    multiply_adjoint_b(w, lost_rest, carried, ADDS)
-    divide_gaps(w, found.values, found.kept, begin, noise)
+    w = turn(back.gaps, vectors, rest, _to_ahead(g, legs.start, legs), carried, found, first, noise)
     # gE = R_D^h W R_K takes the place of X, by way of W R_K.
-    product = matrix(back.merged, 0, rows - begin, columns)
-    multiply(product, w, kept_rest, SETS)
-    multiply_adjoint_a(_square(way, p + 1, way.stops[p + 1].root), lost_rest, product, SETS)
+    product = matrix(back.merged, 0, w.rows, rest.columns)
+    multiply(product, w, first_rows(rest, w.columns), SETS)
+    multiply_adjoint_a(_square(way, p + 1, way.stops[p + 1].root), last_rows(rest, first), product, SETS)
     # gM = U ((gC, 0) + (W^h R_D, W R_K) E)
-    product, pulled = matrix(back.merged, 0, rows, columns), matrix(back.pulled, 0, rows, columns)
-    multiply(product, rest, gram, SETS)
-    clear(pulled)
-    copy(carried, first_rows(pulled, bond))
-    multiply_adjoint_a(first_rows(pulled, bond), w, last_rows(product, begin), ADDS)
-    multiply(last_rows(pulled, begin), w, first_rows(product, bond), ADDS)
-    multiply(product, _vectors(way, p), pulled, SETS)
+    product = matrix(back.merged, 0, rest.rows, rest.columns)
+    multiply(product, rest, _square(way, p + 1, way.stops[p + 1].gram), SETS)
+    pull_back(product, matrix(back.pulled, 0, rest.rows, rest.columns), vectors, w, carried, product, first)
 
 
 @strict_inner

@@ -22,14 +22,11 @@ import numpy as np
 from backends.kernels.algebra import (
     ADDS,
     SETS,
-    add_scaled,
     clear,
     copy,
-    divide_gaps,
     multiply,
     multiply_adjoint_a,
     multiply_adjoint_b,
-    real_overlap,
     scale,
     scale_rows,
     square_norms,
@@ -41,7 +38,6 @@ from backends.kernels.decomposition import (
     first_lost,
     left_vectors,
     orthonormal_columns,
-    select,
     spectrum_of,
     workspace,
 )
@@ -53,8 +49,6 @@ from backends.kernels.views import (
     elsewhere,
     first_columns,
     first_rows,
-    last_columns,
-    last_rows,
     matrix,
     padded,
     transposed,
@@ -63,6 +57,7 @@ from backends.kernels.views import (
 from backends.mps.kernel.far import run_far, unrun_far
 from backends.mps.kernel.readouts import finish, read, readout_space, unread
 from backends.mps.kernel.tables import MOVE, SPLIT, WITHIN
+from backends.mps.kernel.truncation import cut, project_out, pull_back, turn
 
 
 class Room(NamedTuple):
@@ -188,13 +183,11 @@ def _split(x, op, tables, room, limits, saves):
         copy(right, slot.right)
     multiply(slot.theta, left, right, SETS)
     _apply_gates(room.slots, slot.theta.offset, op, tables, room.u)
-    m, rows, bond, other = _turned(slot.theta, op), isometry.rows, isometry.columns, onward.columns
-    wanted = rows if saves else bond
+    m, bond = _turned(slot.theta, op), isometry.columns
+    wanted = m.rows if saves else bond
     vectors = first_columns(slot.vectors, wanted)
-    left_vectors(m, vectors, room.work)
     found = spectrum_of(room.spectra, op.split)
-    select(room.work.squares, rows, min(rows, other), bond, limits, found)
-    multiply_adjoint_a(first_rows(slot.rest, wanted), vectors, m, SETS)
+    cut(m, m, vectors, first_rows(slot.rest, wanted), bond, limits, found, room.work)
     rest, factors = first_rows(slot.rest, bond), room.work.d
     square_norms(rest, factors)
     for lane in range(LANES):
@@ -263,29 +256,15 @@ def _unsplit(x, g, op, tables, room, back, limits, noise):
     rows, bond, other = g_isometry.rows, g_isometry.columns, g_onward.columns
     # The normalisation: B = K / |K|.
     overlap, factors = back.factors[:1], back.factors
-    real_overlap(onward, g_onward, overlap)
-    for lane in range(LANES):
-        overlap[0, lane] = -overlap[0, lane]
-    add_scaled(g_onward, onward, overlap)
+    project_out(onward, g_onward, overlap)
     for lane in range(LANES):
         for k in range(bond):
             factors[k, lane] = found.kept[k, lane] / found.norm[0, lane]
     scale_rows(g_onward, factors)
-    # W: how the kept subspace turns into the discarded one.
-    start = first_lost(bond, limits)
-    lost_vectors, lost_rest = last_columns(slot.vectors, start), last_rows(slot.rest, start)
-    w = matrix(back.gaps, 0, rows - start, bond)
-    multiply_adjoint_a(w, lost_vectors, g_isometry, SETS)
-    multiply_adjoint_b(w, lost_rest, g_onward, ADDS)
-    divide_gaps(w, found.values, found.kept, start, noise)
-    # The cotangent of M in the basis U.
-    pulled = matrix(back.pulled, 0, rows, other)
-    clear(pulled)
-    copy(g_onward, first_rows(pulled, bond))
-    multiply_adjoint_a(first_rows(pulled, bond), w, lost_rest, ADDS)
-    multiply(last_rows(pulled, start), w, first_rows(slot.rest, bond), ADDS)
-    g_theta = elsewhere(slot.theta, back.merged, 0)
-    multiply(_turned(g_theta, op), slot.vectors, pulled, SETS)
+    first = first_lost(bond, limits)
+    w = turn(back.gaps, slot.vectors, slot.rest, g_isometry, g_onward, found, first, noise)
+    g_theta, pulled = elsewhere(slot.theta, back.merged, 0), matrix(back.pulled, 0, rows, other)
+    pull_back(_turned(g_theta, op), pulled, slot.vectors, w, g_onward, slot.rest, first)
     _unapply_gates(room.slots, slot.theta.offset, back.merged, 0, op, tables, room.u, back.sums)
     left, right = _sites_of(x, op, tables.sites)
     g_left, g_right = _sites_of(g, op, tables.sites)
