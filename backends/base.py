@@ -25,6 +25,7 @@ from backends.errors import InvalidInput, require_choice, require_positive_int, 
 from backends.memory import require_memory
 from backends.planning import DEFAULT_PLANNER, ContractionPlanner, Labels
 from backends.quimb_states import check_networks, dense
+from backends.samples import Index, chosen_samples, where
 from backends.schmidt import participation_ratio, von_neumann_entropy
 from backends.sums import BLOCK_BITS, squared_norm, total
 
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 _REAL = {torch.complex64: torch.float32, torch.complex128: torch.float64}
 
 RANK_MEASURES = ("entropy", "participation")
-
-Index = int | slice | Sequence[int] | Tensor
 
 
 class State(ABC):
@@ -125,18 +124,7 @@ class State(ABC):
 
         The batch axis stays; repeated samples are allowed. Raises InvalidInput where no sample is chosen.
         """
-        numbers = torch.arange(self.batch_size, device=self.device)
-        try:
-            chosen = index if isinstance(index, slice) else torch.as_tensor(index, device=self.device)
-            is_number = isinstance(chosen, Tensor) and chosen.dim() == 0 and chosen.dtype != torch.bool
-            numbers = numbers[chosen].reshape(1) if is_number else numbers[chosen]
-            if len(numbers) == 0 or (isinstance(chosen, Tensor) and is_number + chosen.dim() != 1):
-                raise IndexError
-        except (IndexError, TypeError, ValueError, RuntimeError) as error:
-            raise InvalidInput(
-                f"state: cannot choose sample {index!r} from a batch of {self.batch_size} samples; use an integer, a "
-                "slice, or integers or booleans for the whole batch, which choose at least one sample."
-            ) from error
+        numbers = chosen_samples(index, self.batch_size, self.device)
         return self._map(lambda tensor: tensor[numbers])
 
     def where(self, mask: Tensor, other: Self) -> Self:
@@ -150,10 +138,10 @@ class State(ABC):
         if [tensor.shape for tensor in other.tensors] != shapes:
             raise InvalidInput(f"state: where between batches of {self.batch_size} and {other.batch_size} samples.")
         pairs = zip(self.tensors, other.tensors, strict=True)
-        chosen = self._replace([torch.where(mask.reshape(-1, *[1] * (a.dim() - 1)), a, b) for a, b in pairs])
+        chosen = self._replace([where(mask, a, b) for a, b in pairs])
         if self.readouts is None or other.readouts is None:
             return chosen
-        return chosen.measured(torch.where(mask[:, None], self.readouts, other.readouts))
+        return chosen.measured(where(mask, self.readouts, other.readouts))
 
 
 S = TypeVar("S", bound=State)

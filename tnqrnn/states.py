@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from backends.errors import InvalidInput
-
-Index = int | slice | Sequence[int] | Tensor
+from backends.samples import Index, chosen_samples, where
 
 
 class HiddenState(Protocol):
@@ -72,20 +71,12 @@ class CellState:
         return CellState(tuple(tensor.to(where) for tensor in self.tensors))
 
     def __getitem__(self, index: Index) -> CellState:
-        numbers = torch.arange(self.batch_size, device=self.device)
-        chosen = index if isinstance(index, slice) else torch.as_tensor(index, device=self.device)
-        try:
-            numbers = numbers[chosen].reshape(-1)  # the batch axis stays
-        except IndexError as error:
-            raise InvalidInput(
-                f"state: cannot choose sample {index!r} from a batch of {self.batch_size} samples; use an integer, a "
-                "slice, or integers or booleans for the whole batch."
-            ) from error
+        numbers = chosen_samples(index, self.batch_size, self.device)
         return CellState(tuple(tensor[numbers] for tensor in self.tensors))
 
     def where(self, mask: Tensor, other: CellState) -> CellState:
         pairs = zip(self.tensors, other.tensors, strict=True)
-        return CellState(tuple(torch.where(mask.reshape(-1, *[1] * (a.dim() - 1)), a, b) for a, b in pairs))
+        return CellState(tuple(where(mask, a, b) for a, b in pairs))
 
 
 def require_state(who: str, state: object, sizes: Sequence[int], batch_size: int, like: Tensor) -> CellState:
