@@ -15,7 +15,7 @@ from lightning_modules.cli.cli import exit_code
 from lightning_modules.runs.errors import TrainingStopped
 from lightning_modules.runs.run_directory import alone_in, require_writable
 from studies.arguments import Parser
-from studies.engine.execute import Execution, available_cores, require_executor
+from studies.engine.execute import WARM, Execution, available_cores, require_executor
 from studies.engine.folder import read_study, require_same_study, write_study
 from studies.engine.job import Job
 from studies.engine.progress import follow
@@ -50,7 +50,7 @@ class Command(ABC):
 
     name: str
     version: int
-    preload: Sequence[str]  # see `modules`
+    preload: Sequence[str] = WARM  # see `modules`
     threads: int | None = None  # of every job; None: they share the cores
 
     @property

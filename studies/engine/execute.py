@@ -22,7 +22,7 @@ from studies.engine.slurm import on_a_cluster
 from studies.engine.worker import work, work_here
 
 EXECUTORS = ("debug", "local", "slurm")
-_WARM = "studies.engine.warm"
+WARM = ("studies.engine.warm",)  # what every training imports and compiles
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Execution:
     jobs: int
     executor: str = "local"
     threads: int | None = None
-    preload: Sequence[str] = (_WARM,)
+    preload: Sequence[str] = WARM
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property

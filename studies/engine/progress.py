@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 
 from rich.console import Console
@@ -26,17 +26,17 @@ def follow(execution: Execution, jobs: Sequence[Job], console: Console) -> None:
     """Carry out the jobs and say how it goes."""
     if not jobs:
         return
-    started, pending = time.monotonic(), {job.name: job for job in jobs}
+    started, whole, pending = time.monotonic(), _weight(jobs), {job.name: job for job in jobs}
     priced = all(job.expected_seconds is not None for job in jobs)
-    left = duration(_weight(jobs) / execution.jobs if priced else None)
+    left = duration(whole / execution.jobs if priced else None)
     with Progress(*_COLUMNS, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("jobs", total=len(jobs), left=left)
         # Closed at once on an interrupt: nothing may be written any more when the report is.
         with closing(execution.settled(jobs)) as settled:
             for job in settled:
                 del pending[job.name]
-                done = _weight(jobs) - _weight(list(pending.values()))
-                left = duration((time.monotonic() - started) * _weight(list(pending.values())) / done)
+                rest = _weight(pending.values())
+                left = duration((time.monotonic() - started) * rest / (whole - rest))
                 progress.update(bar, advance=1, left=left)
                 line = _line(job, len(jobs) - len(pending), len(jobs), left)
                 progress.console.print(line, highlight=False, markup=False)
@@ -57,7 +57,7 @@ def readable(seconds: float) -> str:
     return "over a year"
 
 
-def _weight(jobs: Sequence[Job]) -> float:
+def _weight(jobs: Iterable[Job]) -> float:
     """Return how much work jobs are: the seconds expected of them, or their number where nothing is."""
     return sum(job.expected_seconds or 1.0 for job in jobs)
 

@@ -6,13 +6,14 @@ import argparse
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import studies
 from lightning_modules.runs.pictures import or_said
 from studies.engine.command import Command
-from studies.engine.execute import available_cores
+from studies.engine.execute import WARM, available_cores
 from studies.engine.grid import Grid
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Study(Command):
     figures: Callable[[pandas.DataFrame, Path], list[Drawn]]
     version: int = 1
     normalise: Callable[[Settings], Settings | None] = dict
-    preload: Sequence[str] = ("studies.engine.warm",)
+    preload: Sequence[str] = WARM
     folder: Path = Path(studies.__path__[0])
 
     def modules(self) -> Sequence[str]:
@@ -79,13 +80,13 @@ class Study(Command):
         group = parser.add_argument_group(
             "settings of the grid", "one value, or several for an axis, instead of the file's"
         )
-        for name in self._shipped().values:
+        for name in self._shipped.values:
             group.add_argument(f"--{name.replace('_', '-')}", dest=f"setting {name}", nargs="*", metavar="VALUE")
 
     def plan(self, given: argparse.Namespace) -> Plan:
         from studies.engine.plan import Plan
 
-        settings = {name: getattr(given, f"setting {name}") for name in self._shipped().values}
+        settings = {name: getattr(given, f"setting {name}") for name in self._shipped.values}
         overrides = {name: values for name, values in settings.items() if values is not None}
         grid = Grid.read(f"study {self.name}", given.conf, self.conf).override(overrides, given.seeds)
         grid = grid.limited(seconds=given.limit_seconds, memory_gib=given.limit_memory_gib)
@@ -105,5 +106,6 @@ class Study(Command):
             drawn += self.figures(table.replace([math.inf, -math.inf], math.nan), out)  # infinite: no number to draw
         return drawn
 
+    @cached_property
     def _shipped(self) -> Grid:
         return Grid.read(f"study {self.name}", self.conf, self.conf)

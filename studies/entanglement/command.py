@@ -44,5 +44,4 @@ STUDY = _Entanglement(
     price,
     figures,
     normalise=normalise,
-    preload=("studies.engine.warm", "studies.training"),
 )

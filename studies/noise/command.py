@@ -12,5 +12,4 @@ STUDY = Study(
     measure,
     price,
     figures,
-    preload=("studies.engine.warm", "studies.training"),
 )

@@ -26,7 +26,6 @@ class Tasks(Command):
     """Every task with every cell."""
 
     name, version = "tasks", 1
-    preload = ("studies.engine.warm",)
     threads = 1  # however many run at a time: with more, torch would sum in another order
     conf = Path(__file__).parents[1] / "conf" / "tasks.yaml"
     description = (
